@@ -1,0 +1,45 @@
+# Two targets set up everything: `make demo` runs the main job, `make test` runs the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint types imports check bench clean
+
+demo: $(VENV)/.base
+	$(BIN)/losszero-rt demo --out ride.mp4 --labels ride_labels --force
+	$(BIN)/losszero-rt ride.mp4 --out overlay.mp4 --labels ride_labels --report overlay.json --force
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+check: test test-slow lint types imports
+
+bench: $(VENV)/.base
+	$(BIN)/losszero-rt bench
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $(VENV)/.base $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,75 @@
+"""Labelled pictures that scores and parity are measured on.
+
+Shape letters: H, W height and width, C colour channels.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from losszero_rt.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelledPicture:
+    """A picture with its true labels.
+
+    Attributes:
+        pixels_HWC: uint8 RGB (H, W, 3).
+        labels_HW: uint8 class ids (H, W).
+    """
+
+    pixels_HWC: np.ndarray
+    labels_HW: np.ndarray
+
+
+def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
+    """Read ``images/NAME.png`` with ``masks/NAME.png``, 8-bit class ids, in order of names.
+
+    Args:
+        folder: Holds both folders, and ``manifest.json`` where a split is wanted.
+        split: Value of ``split`` in the manifest's rows; empty for every pair.
+
+    Raises:
+        InputError: If a file is missing, broken, or of another size than its partner.
+    """
+    masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
+    images = {p.stem: p for p in (folder / "images").glob("*") if p.suffix.lower() in SUFFIXES}
+    stems = _stems_of_split(folder / "manifest.json", split) if split else set(images) | set(masks)
+    lone = sorted(stems - (set(images) & set(masks)))
+    if lone or not stems:
+        raise InputError(
+            f"{folder} has no pair for {', '.join(lone[:8]) or 'anything'}",
+            accepted="images/NAME.png and masks/NAME.png",
+        )
+    return [_read_pair(images[stem], masks[stem]) for stem in sorted(stems)]
+
+
+def _read_pair(image: Path, mask: Path) -> LabelledPicture:
+    pixels_BGR = cv2.imread(str(image), cv2.IMREAD_COLOR)
+    labels_HW = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+    if pixels_BGR is None or labels_HW is None:
+        raise InputError(f"{image if pixels_BGR is None else mask} cannot be decoded")
+    if labels_HW.dtype != np.uint8 or labels_HW.shape != pixels_BGR.shape[:2]:
+        raise InputError(
+            f"{mask} is {labels_HW.dtype} {labels_HW.shape}",
+            accepted=f"8-bit class ids of the image's size {pixels_BGR.shape[:2]}",
+        )
+    return LabelledPicture(
+        pixels_HWC=cv2.cvtColor(pixels_BGR, cv2.COLOR_BGR2RGB), labels_HW=labels_HW
+    )
+
+
+def _stems_of_split(manifest: Path, split: str) -> set[str]:
+    try:
+        rows = json.loads(manifest.read_text(encoding="utf-8"))
+        return {Path(row["file"]).stem for row in rows if row["split"] == split}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{manifest} cannot be read: {error!r}", accepted="a list of objects with file, split"
+        ) from error

@@ -1,0 +1,29 @@
+"""The folder between export and runtime: read, write, verify."""
+
+from losszero_rt.bundle.finding import find_bundle, list_bundles
+from losszero_rt.bundle.manifest import (
+    CARD_NAME,
+    CLASS_POINTS_MAX,
+    MANIFEST_NAME,
+    MIOU_POINTS_MAX,
+    PARITY_NAME,
+    WEIGHTS_NAME,
+    Bundle,
+    FileRecord,
+)
+from losszero_rt.bundle.writing import new_bundle_folder, seal
+
+__all__ = [
+    "CARD_NAME",
+    "CLASS_POINTS_MAX",
+    "MANIFEST_NAME",
+    "MIOU_POINTS_MAX",
+    "PARITY_NAME",
+    "WEIGHTS_NAME",
+    "Bundle",
+    "FileRecord",
+    "find_bundle",
+    "list_bundles",
+    "new_bundle_folder",
+    "seal",
+]

@@ -1,0 +1,292 @@
+"""What a bundle is, and how one is read and verified.
+
+Layout: ``manifest.json`` (what it is, and size and sha256 of every other file) beside
+``weights.safetensors``, the compiled graphs, ``parity.json`` and ``MODEL_CARD.md``. Nothing is
+deserialised before names, sizes and digests were checked, and readers are handed the very bytes
+that were checked.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from losszero_rt.bundle.sidecar import parse_sidecar, read_sidecar, what_it_is
+from losszero_rt.classmap import ClassMap
+from losszero_rt.errors import LossZeroError, ModelError, clean_text
+from losszero_rt.network import NetworkSpec
+from losszero_rt.preprocess import InputSpec
+
+FORMAT = 1
+MANIFEST_NAME = "manifest.json"
+WEIGHTS_NAME = "weights.safetensors"
+PARITY_NAME = "parity.json"
+CARD_NAME = "MODEL_CARD.md"
+FILE_BYTES_MAX = 1 << 30
+NUM_FILES_MAX = 64
+
+# How far a compiled graph may move the mean IoU and the IoU of any class, in points (1/100).
+MIOU_POINTS_MAX = 0.3
+CLASS_POINTS_MAX = 1.0
+
+_REMEDY = "copy the bundle again from where it came, or export it again: python -m export"
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_KEYS: dict[str, type] = {
+    "format": int,
+    "name": str,
+    "network": dict,
+    "input": dict,
+    "labels_size": list,
+    "classes": dict,
+    "engines": dict,
+    "files": dict,
+    "versions": dict,
+    "source_sha256": str,
+    "scores": dict,
+    "data": dict,
+    "licence": str,
+    "attribution": str,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """What the manifest says of one file.
+
+    Attributes:
+        num_bytes: Size.
+        sha256: Hex digest of the content.
+    """
+
+    num_bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.num_bytes <= FILE_BYTES_MAX or not _SHA256.fullmatch(self.sha256):
+            raise ModelError(
+                f"a file of {self.num_bytes} bytes with sha256 {self.sha256[:80]!r}",
+                accepted=f"at most {FILE_BYTES_MAX} bytes and 64 hexadecimal digits",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A model that was exported: what it is, and the files that run it.
+
+    Attributes:
+        path: The folder; files are read from here and verified each time.
+        name: What to call it.
+        network_spec: The network that the weights fit.
+        input_spec: What the network takes.
+        labels_size: (height, width) of the labels that engines return.
+        classmap: The classes that label values stand for.
+        engines: Files by role for each compiled engine, e.g. ``{"openvino": {"graph": ...}}``.
+        files: Size and digest of every file but the manifest.
+        versions: Versions of the libraries that made it.
+        source_sha256: Digest of the checkpoint's weights.
+        scores: ``miou``, ``miou_ci95``, ``n``, ``dataset``, ``class_iou``; empty if not measured.
+        data: What the network was trained on.
+        licence: Licence of the weights.
+        attribution: Whom the licences of the data ask to name.
+        sha256: Digest of the manifest, and so of everything; empty before it is written.
+        parity: What export found when it compared the compiled graphs with the eager network.
+    """
+
+    path: Path
+    name: str
+    network_spec: NetworkSpec
+    input_spec: InputSpec
+    labels_size: tuple[int, int]
+    classmap: ClassMap
+    engines: Mapping[str, Mapping[str, str]]
+    files: Mapping[str, FileRecord]
+    versions: Mapping[str, str]
+    source_sha256: str
+    scores: Mapping[str, Any]
+    data: Mapping[str, Any]
+    licence: str
+    attribution: str
+    sha256: str = ""
+    parity: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The network's specification as plain values, for a report."""
+        return self.network_spec.as_dict()
+
+    @property
+    def is_verified(self) -> bool:
+        """True when parity was proved for every compiled graph in here, within tolerance."""
+        return not any(self.parity_fault(engine) for engine in self.engines)
+
+    def parity_fault(self, engine: str) -> str:
+        """Say why the parity of one compiled engine is not proved; empty when it is."""
+        graph = self.files[self.engines[engine]["graph"]].sha256
+        record = self.parity.get(engine, {})
+        if record.get("graph_sha256") != graph or not record.get("precisions"):
+            return "no parity record for this graph"
+        try:
+            return _beyond_tolerance(record["precisions"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return "parity record that cannot be understood"
+
+    @classmethod
+    def open(cls, path: Path) -> "Bundle":
+        """Read a manifest and verify every file it names, without deserialising any.
+
+        Args:
+            path: The bundle's folder.
+
+        Raises:
+            ModelError: If anything is absent, too large, changed, unknown, or of another format.
+        """
+        manifest = path / MANIFEST_NAME
+        if not path.is_dir():
+            raise _refused(path, what_it_is(path))
+        record, digest = read_sidecar(manifest)
+        if record.get("format") != FORMAT:
+            raise _refused(
+                manifest, f"has format {record.get('format')!r}, this version reads {FORMAT}"
+            )
+        _check_keys(record, manifest)
+        try:
+            bundle = _from_record(record, path=path, sha256=digest)
+            _check_roles(bundle)
+        except LossZeroError as error:
+            raise _refused(manifest, f"is wrong: {error}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise _refused(manifest, f"has a field that does not fit: {error}") from error
+        contents = {name: bundle.read(name) for name in bundle.files}
+        if PARITY_NAME not in contents:
+            return bundle
+        parity = parse_sidecar(contents[PARITY_NAME], path=path / PARITY_NAME)
+        return _with_parity(bundle, parity)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of one file, verified.
+
+        Raises:
+            ModelError: If the file is not what the manifest says.
+        """
+        record, path = self.files[name], self.path / name
+        if path.is_symlink() or not path.is_file():
+            raise _refused(path, "is a link, no plain file" if path.is_symlink() else "is missing")
+        if path.stat().st_size != record.num_bytes:
+            raise _refused(path, f"{what_it_is(path)}, the manifest says {record.num_bytes} bytes")
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != record.sha256:
+            raise _refused(
+                path, f"has sha256 {digest[:12]}..., the manifest says {record.sha256[:12]}..."
+            )
+        return content
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for ``manifest.json``."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "network": self.network,
+            "input": {
+                "size": list(self.input_spec.size),
+                "mean": list(self.input_spec.mean),
+                "std": list(self.input_spec.std),
+                "channels": self.input_spec.channels,
+            },
+            "labels_size": list(self.labels_size),
+            "classes": {
+                "names": list(self.classmap.names),
+                "colours": [list(colour) for colour in self.classmap.colours],
+                "background_id": self.classmap.background_id,
+                "ignored_id": self.classmap.ignored_id,
+            },
+            "engines": {name: dict(roles) for name, roles in self.engines.items()},
+            "files": {
+                name: {"bytes": record.num_bytes, "sha256": record.sha256}
+                for name, record in sorted(self.files.items())
+            },
+            "versions": dict(self.versions),
+            "source_sha256": self.source_sha256,
+            "scores": dict(self.scores),
+            "data": dict(self.data),
+            "licence": self.licence,
+            "attribution": self.attribution,
+        }
+
+
+def _beyond_tolerance(precisions: Mapping[str, Mapping[str, Any]]) -> str:
+    for precision, found in precisions.items():
+        mean = abs(float(found["miou_points"]))
+        worst = max(abs(float(points)) for points in found["class_points"].values())
+        if not (mean <= MIOU_POINTS_MAX and worst <= CLASS_POINTS_MAX):
+            return f"{precision} moves the mean IoU by {mean:.2f} and a class by {worst:.2f} points"
+    return ""
+
+
+def _with_parity(bundle: Bundle, parity: dict[str, Any]) -> Bundle:
+    if not all(isinstance(record, dict) for record in parity.values()):
+        raise _refused(bundle.path / PARITY_NAME, "does not hold one object an engine")
+    return replace(bundle, parity=parity)
+
+
+def _check_keys(record: Mapping[str, Any], path: Path) -> None:
+    unknown, missing = sorted(set(record) - set(_KEYS)), sorted(set(_KEYS) - set(record))
+    if unknown or missing:
+        raise _refused(path, f"has unknown keys {unknown[:8]} and lacks {missing}")
+    for key, kind in _KEYS.items():
+        if not isinstance(record[key], kind) or isinstance(record[key], bool):
+            raise _refused(path, f"has {key} of the wrong type {type(record[key]).__name__}")
+
+
+def _check_roles(bundle: Bundle) -> None:
+    wanted = [name for roles in bundle.engines.values() for name in roles.values()]
+    bad = [name for name in bundle.files if not _FILE_NAME.fullmatch(name) or ".." in name]
+    absent = [name for name in (WEIGHTS_NAME, *wanted) if name not in bundle.files]
+    texts = [bundle.name, bundle.licence, bundle.attribution, *bundle.classmap.names]
+    if bad or absent or len(bundle.files) > NUM_FILES_MAX:
+        raise ModelError(
+            f"file names {bad[:4]} and {len(bundle.files)} files, {absent[:4]} missing",
+            accepted=f"at most {NUM_FILES_MAX} plain file names inside the folder",
+        )
+    if any(clean_text(text) != text for text in texts):
+        raise ModelError("control characters in a name", accepted="printable text")
+
+
+def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundle:
+    plain_input, plain_classes = dict(record["input"]), dict(record["classes"])
+    height, width = record["labels_size"]
+    return Bundle(
+        path=path,
+        sha256=sha256,
+        name=record["name"],
+        network_spec=NetworkSpec(**record["network"]),
+        input_spec=InputSpec(
+            size=tuple(plain_input.pop("size")),
+            mean=tuple(plain_input.pop("mean")),
+            std=tuple(plain_input.pop("std")),
+            **plain_input,
+        ),
+        labels_size=(int(height), int(width)),
+        classmap=ClassMap(
+            names=tuple(plain_classes.pop("names")),
+            colours=tuple(tuple(colour) for colour in plain_classes.pop("colours")),
+            **plain_classes,
+        ),
+        engines=record["engines"],
+        files={
+            name: FileRecord(num_bytes=entry["bytes"], sha256=entry["sha256"])
+            for name, entry in record["files"].items()
+        },
+        **{key: record[key] for key in ("versions", "source_sha256", "scores", "data")},
+        licence=record["licence"],
+        attribution=record["attribution"],
+    )
+
+
+def _refused(path: Path, why: str) -> ModelError:
+    return ModelError(
+        f"{path} {why}", accepted=f"a bundle folder with {MANIFEST_NAME}", remedy=_REMEDY
+    )

@@ -1,0 +1,91 @@
+"""Reading a JSON file that a stranger may have written, and saying what a wrong file is."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from losszero_rt.errors import ModelError
+
+SIDECAR_BYTES_MAX = 1 << 20
+_SNIFFED_BYTES = 512
+_MAGICS = (
+    (b"version https://git-lfs", "is a Git LFS pointer, not the file itself (git lfs pull)"),
+    (b"<!doctype html", "is an HTML page, not a model"),
+    (b"<html", "is an HTML page, not a model"),
+    (b"pk\x03\x04", "is a zip archive or a torch pickle, which is never loaded"),
+    (b"\x80\x02", "is a Python pickle, which is never loaded"),
+    (b"\x80\x04", "is a Python pickle, which is never loaded"),
+)
+
+
+def read_sidecar(path: Path) -> tuple[dict[str, Any], str]:
+    """Read one JSON object strictly: size capped, no repeated keys, no NaN.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The object, and the hex sha256 of the file.
+
+    Raises:
+        ModelError: If it is anything else.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise _refused(path, "is missing or no plain file")
+    if path.stat().st_size > SIDECAR_BYTES_MAX:
+        raise _refused(path, f"is larger than {SIDECAR_BYTES_MAX} bytes")
+    content = path.read_bytes()
+    return parse_sidecar(content, path=path), hashlib.sha256(content).hexdigest()
+
+
+def parse_sidecar(content: bytes, *, path: Path) -> dict[str, Any]:
+    """Parse one JSON object strictly; ``path`` names it in errors. See :func:`read_sidecar`."""
+    if len(content) > SIDECAR_BYTES_MAX:
+        raise _refused(path, f"is larger than {SIDECAR_BYTES_MAX} bytes")
+    try:
+        record = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_without_repeats,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, RecursionError) as error:
+        raise _refused(path, f"{what_it_is(path)} ({type(error).__name__}: {error})") from error
+    if not isinstance(record, dict):
+        raise _refused(path, "is not a JSON object")
+    return record
+
+
+def what_it_is(path: Path) -> str:
+    """Say in a few words what a path that is not what it should be really is."""
+    if path.is_symlink() and not path.exists():
+        return "is a link to nothing"
+    if path.is_dir():
+        return "is a folder"
+    if not path.is_file():
+        return "is missing"
+    with path.open("rb") as file:
+        start = file.read(_SNIFFED_BYTES).lstrip().lower()
+    for magic, words in _MAGICS:
+        if start.startswith(magic):
+            return words
+    return f"is a file of {path.stat().st_size} bytes that is not what it should be"
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return record
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def _refused(path: Path, why: str) -> ModelError:
+    return ModelError(
+        f"{path} {why}",
+        accepted=f"one JSON object of at most {SIDECAR_BYTES_MAX} bytes",
+        remedy="copy the bundle again from where it came, or export it again: python -m export",
+    )

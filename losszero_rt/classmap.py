@@ -1,0 +1,103 @@
+"""The classes: ids, names, colours and the ignored id."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from losszero_rt.errors import UsageError
+
+IGNORED_ID = 255
+PaletteName = Literal["safe", "classic"]
+Rgb = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassMap:
+    """Ids, names and colours of the classes a network tells apart.
+
+    Attributes:
+        names: Class names; the position is the class id (0 .. num_classes-1).
+        colours: RGB colours, 0..255, one a class.
+        background_id: The class that is left without colour in an overlay.
+        ignored_id: Label value that no metric counts.
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[Rgb, ...]
+    background_id: int = 0
+    ignored_id: int = IGNORED_ID
+
+    def __post_init__(self) -> None:
+        if len(self.names) != len(self.colours) or not self.names:
+            raise UsageError(
+                f"class map with {len(self.names)} names and {len(self.colours)} colours",
+                accepted="one colour for every class, and at least one class",
+            )
+        if len(set(self.names)) != len(self.names):
+            raise UsageError(f"class map with repeated names: {', '.join(self.names)}")
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.names)
+
+    def id_of(self, name: str) -> int:
+        """Return the id of a class name; case, spaces, ``-`` and ``_`` do not matter."""
+        wanted = _plain(name)
+        for class_id, known in enumerate(self.names):
+            if _plain(known) == wanted:
+                return class_id
+        raise UsageError(
+            f"unknown class {name!r}",
+            accepted=f"classes: {', '.join(self.names)}",
+        )
+
+    def ids_of(self, names: Iterable[str]) -> tuple[int, ...]:
+        """Return the sorted ids of several class names."""
+        return tuple(sorted({self.id_of(name) for name in names}))
+
+    def with_palette(self, palette: PaletteName) -> "ClassMap":
+        """Return the same classes in the colours of a named palette."""
+        if self.names != NIGHT_RIDE.names:
+            return self
+        return ClassMap(names=self.names, colours=PALETTES[palette])
+
+    def colour_table(self) -> np.ndarray:
+        """Return the colours as uint8 (256, 3) RGB, ids without a class black."""
+        table = np.zeros((256, 3), np.uint8)
+        table[: self.num_classes] = self.colours
+        return table
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace(" ", "").replace("-", "").replace("_", "")
+
+
+# "safe" follows Okabe and Ito, "Color Universal Design" (2008): told apart with every common kind
+# of colour blindness. "classic" is the palette of the Motorcycle Night Ride data set.
+PALETTES: dict[PaletteName, Sequence[Rgb]] = {
+    "safe": (
+        (0, 0, 0),
+        (0, 158, 115),
+        (240, 228, 66),
+        (86, 180, 233),
+        (204, 121, 167),
+        (230, 110, 0),
+    ),
+    "classic": (
+        (245, 166, 35),
+        (155, 155, 155),
+        (248, 231, 28),
+        (74, 144, 226),
+        (65, 117, 6),
+        (57, 234, 92),
+    ),
+}
+PALETTES = {name: tuple(colours) for name, colours in PALETTES.items()}
+
+NIGHT_RIDE = ClassMap(
+    names=("undrivable", "road", "lane mark", "my bike", "rider", "moveable"),
+    colours=tuple(PALETTES["safe"]),
+)

@@ -1,0 +1,89 @@
+"""The ``losszero-rt`` command: default command, error lines and exit codes."""
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+import losszero_rt
+from losszero_rt.cli.bench import bench
+from losszero_rt.cli.run import run
+from losszero_rt.cli.settings import check_environment, settable_names
+from losszero_rt.cli.show import demo, doctor, models
+from losszero_rt.errors import ExitCode, LossZeroError, clean_text
+
+
+class DefaultRun(click.Group):
+    """A group whose first word may be left out: ``run`` is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` in front of anything that is neither a command nor our own option."""
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h", "--version"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=DefaultRun,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a command, run is meant: losszero-rt night.mp4 --out overlay.mp4",
+)
+@click.version_option(losszero_rt.__version__, prog_name="losszero-rt")
+def program() -> None:
+    """Real-time semantic segmentation of night motorcycle-ride video."""
+    known = {name for command in program.commands.values() for name in settable_names(command)}
+    check_environment(os.environ, known=known)
+
+
+for _command in (run, bench, demo, models, doctor):
+    program.add_command(_command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with the right exit code.
+
+    Args:
+        arguments: Words of the command line; None takes them from the process.
+    """
+    sys.exit(_exit_code(sys.argv[1:] if arguments is None else arguments))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        result: Any = program.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return _say(error.format_message(), code=ExitCode.USAGE, context=_context_of(error))
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.SIGINT
+    except LossZeroError as error:
+        if "-vv" in arguments:
+            traceback.print_exc()
+        return _say(str(error), code=error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone; what Python flushes at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:
+        if "-vv" in arguments:
+            traceback.print_exc()
+        kind = type(error).__name__
+        return _say(f"internal error: {kind}: {error}. Run again with -vv", code=ExitCode.INTERNAL)
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _context_of(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path} --help lists the options" if context else ""
+
+
+def _say(message: str, *, code: int, context: str = "") -> int:
+    hint = f". {context}" if context else ""
+    line = clean_text(message).rstrip(".")
+    encoding = sys.stderr.encoding or "ascii"
+    text = f"losszero-rt: {line}{hint}".encode(encoding, "replace").decode(encoding)
+    click.echo(text, err=True)
+    return code

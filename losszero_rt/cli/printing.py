@@ -1,0 +1,159 @@
+"""What a run prints: progress and warnings on standard error, the report on standard output."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from losszero_rt.errors import clean_text
+from losszero_rt.timings import now_s
+
+REDRAW_PERIOD_S = 0.2
+
+
+class Printer:
+    """Prints for a person, or for a file when the output is no terminal.
+
+    Args:
+        verbose: 1 adds details.
+        quiet: Errors only.
+    """
+
+    def __init__(self, *, verbose: int = 0, quiet: bool = False) -> None:
+        self.verbose = verbose
+        self.quiet = quiet
+        self._bar = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._total: int | None = None
+        self._count = 0
+        self._start_s = 0.0
+        self._drawn_s = 0.0
+
+    def start(self, name: str, *, total: int | None) -> None:
+        """Begin a source of ``total`` frames, or of an unknown number."""
+        self._name, self._total, self._count = clean_text(name), total, 0
+        self._start_s = self._drawn_s = now_s()
+
+    def step(self) -> None:
+        """Count one frame."""
+        self._count += 1
+        now = now_s()
+        if self._bar and now - self._drawn_s >= REDRAW_PERIOD_S:
+            self._drawn_s = now
+            share = f" of {self._total}" if self._total else ""
+            fps = self._count / max(1e-6, now - self._start_s)
+            self._write(f"\r{self._name}: {self._count}{share} frames, {fps:.1f} FPS ", end="")
+
+    def done(self) -> None:
+        """End the source: clear the line."""
+        if self._bar:
+            self._write("\r\x1b[K", end="")
+
+    def note(self, text: str) -> None:
+        """Print a detail if details are wanted."""
+        if self.verbose:
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Print one line that is no error."""
+        if not self.quiet:
+            self.done()
+            self._write(clean_text(text))
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Print the report on standard output."""
+        if not self.quiet:
+            click.echo(report_text(report))
+
+    def _write(self, text: str, *, end: str = "\n") -> None:
+        encoding = sys.stderr.encoding or "ascii"
+        sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + end)
+        sys.stderr.flush()
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """Return a report as a few lines for a person; every figure has its unit."""
+    frames, latency, stages = report["frames"], report["latency_ms"], report["stage_ms"]
+    lines = [
+        f"frames   {frames['shown']} shown of {frames['read']} read"
+        f"  (late {frames['late']}, dropped {frames['dropped']}, corrupt {frames['corrupt']}"
+        + (f", suspect {frames['suspect']})" if frames["suspect"] else ")"),
+        f"speed    {report['fps']:.1f} FPS  in {report['elapsed_s']:.1f} s"
+        + (f"  (first {report['warmup_frames']} frames excluded)" if report["fps"] else ""),
+        f"latency  p50 {latency['p50']:.0f}  p95 {latency['p95']:.0f}  p99 {latency['p99']:.0f}"
+        f"  max {latency['max']:.0f} ms, decoded to muxer",
+        "stages   " + "  ".join(f"{s} {stages[s]['p50']:.1f}" for s in stages) + " ms, p50",
+        f"engine   {report['engine']} {report['precision']} on {report['device']}"
+        f", input {_size(report['input_size'])}, batch {report['batch']}"
+        f", {report['threads']} threads, peak {report['peak_rss_mib']:.0f} MiB",
+        _model_line(report["model"]),
+    ]
+    if report["measured"] is not None:
+        lines.append(_measured_line(report["measured"]))
+    if report["output"] is not None:
+        lines.append(_output_line(report["output"]))
+    return "\n".join(clean_text(line) for line in lines)
+
+
+def _size(size: list[int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _interval(interval: list[float] | None) -> str:
+    return f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+
+
+def _model_line(model: dict[str, Any]) -> str:
+    if model["miou"] is None:
+        return f"model    {model['name']} {model['sha256'][:12]}, without a score"
+    state = "" if model["verified"] else "  UNVERIFIED"
+    return (
+        f"model    {model['name']} {model['sha256'][:12]}: mIoU {model['miou']:.3f}"
+        f"{_interval(model['miou_ci95'])} on {model['dataset']}, n={model['n']}{state}"
+    )
+
+
+def _measured_line(measured: dict[str, Any]) -> str:
+    if measured["miou"] is None:
+        return "measured no frame had a label file"
+    classes = "  ".join(
+        f"{name} {'n/a' if iou is None else format(iou, '.3f')}"
+        for name, iou in measured["class_iou"].items()
+    )
+    return (
+        f"measured mIoU {measured['miou']:.3f}{_interval(measured['miou_ci95'])} on this run"
+        f", n={measured['n']}: {classes}"
+    )
+
+
+def _output_line(output: dict[str, Any]) -> str:
+    seconds = output["duration_s"]
+    length = "" if seconds is None else f", {seconds:.2f} s"
+    return f"output   {output['path']}: {output['frames']} frames{length}"
+
+
+def bench_text(report: dict[str, Any]) -> str:
+    """Return a bench report as text: the run's lines, every stage, then accuracy."""
+    accuracy = report["accuracy"]
+    lines = [report_text(report | {"measured": None, "output": None})]
+    lines.append(f"{'stage, ms':<14}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
+    rows = {"end to end": report["latency_ms"], **report["stage_ms"]}
+    for name, row in rows.items():
+        cells = "".join(f"{row[key]:>8.1f}" for key in ("p50", "p95", "p99", "max"))
+        lines.append(f"{name:<14}{cells}")
+    lines.append(
+        f"accuracy of the same run: mIoU {accuracy['miou']:.3f}"
+        f"{_interval(accuracy['miou_ci95'])}, n={accuracy['n']}, {accuracy['dataset']}"
+    )
+    lines.append(f"{'class':<14}{'IoU':>8}  {'95 % CI':<16}{'boundary IoU':>13}")
+    for name, iou in accuracy["class_iou"].items():
+        edge = accuracy["boundary"]["class_iou"][name]
+        interval = accuracy["class_iou_ci95"][name]
+        cells = "n/a" if iou is None else f"{iou:.3f}"
+        span = "" if iou is None else _interval(interval).strip()
+        lines.append(f"{name:<14}{cells:>8}  {span:<16}{_cell(edge):>13}")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"

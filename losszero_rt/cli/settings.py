@@ -1,0 +1,122 @@
+"""Where option values come from: command line, then environment, then one TOML file, then defaults.
+
+Environment: ``LOSSZERO_`` plus the option's name in capitals (``LOSSZERO_MAX_LOSS``). TOML: the
+option's name with underscores (``max_loss = 0.01``). Unknown names are refused in both.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from losszero_rt.errors import UsageError
+
+PREFIX = "LOSSZERO_"
+# Names that are no options: the data folder of the tests, the strictness of the GPU tests.
+OTHER_NAMES = ("LOSSZERO_CONFIG", "LOSSZERO_DATA", "LOSSZERO_REQUIRE_GPU")
+MAX_TOML_BYTES = 2**20
+# Decided for one invocation; a value that lingers in a file would surprise.
+NOT_IN_SETTINGS = ("config", "show_config", "verbose", "quiet", "help", "version")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def option(*names: str, **arguments: Any) -> Callable[[Function], Function]:
+    """Declare an option that the environment can set as well."""
+    longest = max((n.split("/")[0] for n in names if n.startswith("--")), key=len)
+    variable = PREFIX + longest.removeprefix("--").replace("-", "_").upper()
+    arguments.setdefault("envvar", variable)
+    arguments.setdefault("show_default", True)
+    return click.option(*names, **arguments)
+
+
+def settable_names(command: click.Command) -> tuple[str, ...]:
+    """Return the names that the environment and the TOML file may set for a command."""
+    return tuple(
+        parameter.name
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        and parameter.name
+        and parameter.name not in NOT_IN_SETTINGS
+    )
+
+
+def load_settings(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Take defaults from a TOML file; the callback of ``--config``."""
+    if path is not None:
+        values = read_toml(path, known=settable_names(context.command))
+        context.default_map = {**(context.default_map or {}), **values}
+    return path
+
+
+def read_toml(path: Path, *, known: Iterable[str]) -> dict[str, Any]:
+    """Read option values from a TOML file.
+
+    Raises:
+        UsageError: The file is missing, too large or no TOML, or has an unknown name.
+    """
+    try:
+        if path.stat().st_size > MAX_TOML_BYTES:
+            raise UsageError(f"{path} is over 1 MiB", accepted="a TOML file of option values")
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(
+            f"cannot read {path}: {error}", accepted="a TOML file such as: alpha = 0.5"
+        ) from error
+    for name in values:
+        refuse_unknown(name, known=known, where=str(path))
+    # Options that take a list take it as a,b on the command line.
+    return {n: ",".join(map(str, v)) if isinstance(v, list) else v for n, v in values.items()}
+
+
+def check_environment(environment: Mapping[str, str], *, known: Iterable[str]) -> None:
+    """Refuse ``LOSSZERO_*`` variables that set nothing."""
+    allowed = [PREFIX + name.upper() for name in known] + list(OTHER_NAMES)
+    for name in environment:
+        if name.startswith(PREFIX):
+            refuse_unknown(name, known=allowed, where="the environment")
+
+
+def refuse_unknown(name: str, *, known: Iterable[str], where: str) -> None:
+    """Raise UsageError, with the nearest known name, unless ``name`` is known."""
+    names = sorted(known)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        raise UsageError(
+            f"unknown setting {name!r} in {where}",
+            accepted=f"settings: {', '.join(names)}",
+            remedy=f"did you mean {near[0]}?" if near else "",
+        )
+
+
+def config_text(context: click.Context) -> str:
+    """Return every setting with its value and where it came from, as TOML with comments."""
+    lines = []
+    for name in settable_names(context.command):
+        source = context.get_parameter_source(name)
+        origin = {
+            ParameterSource.COMMANDLINE: "command line",
+            ParameterSource.ENVIRONMENT: "environment",
+            ParameterSource.DEFAULT_MAP: "TOML file",
+        }.get(source or ParameterSource.DEFAULT, "default")
+        value = context.params.get(name)
+        comment = "# " if value is None or value == () else ""
+        lines.append(f"{comment}{name} = {_toml_value(value)}  # {origin}")
+    return "\n".join(lines)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml_value(part) for part in value) + "]"
+    text = "" if value is None else os.fspath(value) if isinstance(value, Path) else str(value)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

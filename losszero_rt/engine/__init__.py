@@ -1,0 +1,27 @@
+"""Engines: what maps network input to labels."""
+
+from losszero_rt.engine.opening import engine_facts, fits, open_engine
+from losszero_rt.engine.protocol import (
+    ENGINE_NAMES,
+    PRECISIONS,
+    Engine,
+    EngineInfo,
+    EngineName,
+    EngineOptions,
+    Precision,
+    Ticket,
+)
+
+__all__ = [
+    "ENGINE_NAMES",
+    "PRECISIONS",
+    "Engine",
+    "EngineInfo",
+    "EngineName",
+    "EngineOptions",
+    "Precision",
+    "Ticket",
+    "engine_facts",
+    "fits",
+    "open_engine",
+]

@@ -1,0 +1,78 @@
+"""Errors of the project and the exit codes they end in.
+
+A message has up to three beats: what came, what is accepted, what to do next. Everything that
+reaches a person goes through :func:`clean_text`, so terminal escapes and URL secrets never do.
+"""
+
+import re
+from enum import IntEnum
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_URL_SECRET = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@]*(?:@[^/\s@]*)*@")
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    INPUT = 3
+    MODEL = 4
+    OUTPUT = 5
+    LOSSES = 6
+    SIGHUP = 129
+    SIGINT = 130
+    SIGTERM = 143
+
+
+def clean_text(text: str) -> str:
+    """Return one printable line: no control characters, no newline, no ``user:password@`` in URLs."""
+    line = re.sub(r"\s*[\t\r\n]+\s*", " ", text)
+    return _URL_SECRET.sub(r"\g<scheme>***@", _ESCAPES.sub("", line))
+
+
+class LossZeroError(Exception):
+    """Base of all errors that are shown to a person as one line.
+
+    Args:
+        came: What was met, with the name of the file or option concerned.
+        accepted: What would have been accepted; may be empty.
+        remedy: What to do next, as a command where one exists; may be empty.
+    """
+
+    exit_code: ExitCode = ExitCode.INTERNAL
+
+    def __init__(self, came: str, *, accepted: str = "", remedy: str = "") -> None:
+        beats = [clean_text(beat).rstrip(".") for beat in (came, accepted, remedy) if beat]
+        super().__init__(". ".join(beats))
+
+
+class UsageError(LossZeroError):
+    """The command line, configuration or API call is wrong (exit 2)."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(LossZeroError):
+    """A source cannot be read (exit 3)."""
+
+    exit_code = ExitCode.INPUT
+
+
+class ModelError(LossZeroError):
+    """A bundle or engine is refused (exit 4)."""
+
+    exit_code = ExitCode.MODEL
+
+
+class OutputError(LossZeroError):
+    """An output cannot be written or does not hold what it must (exit 5)."""
+
+    exit_code = ExitCode.OUTPUT
+
+
+class LossesExceeded(LossZeroError):
+    """The run finished, but lost more frames than allowed (exit 6)."""
+
+    exit_code = ExitCode.LOSSES

@@ -1,0 +1,1 @@
+"""The pipeline: sources through an engine into outputs, and the report."""

@@ -1,0 +1,115 @@
+"""What a run is asked to do: one frozen value, checked on creation."""
+
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from losszero_rt.classmap import PaletteName
+from losszero_rt.engine import ENGINE_NAMES, PRECISIONS, Precision
+from losszero_rt.errors import UsageError
+
+View = Literal["overlay", "mask", "side"]
+ENGINE_CHOICES = ("auto", *ENGINE_NAMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Options of the main job; the command line has one flag for each.
+
+    Attributes:
+        out: Output file, or folder when there are several sources; None writes no video.
+        model: Name of a bundle that ships, or the path of one.
+        engine: Engine name, or ``auto``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: Arithmetic, or ``auto``.
+        batch: Frames a submission; 0 lets the engine choose.
+        threads: CPU threads in all; 0 means every core.
+        classes: Names of the classes to colour; empty means all but the background.
+        alpha: Weight of the colour, 0..1.
+        palette: Colours of the classes.
+        legend: Draw the legend.
+        hud: Draw the line of figures.
+        view: What the output shows.
+        stride: Show every n-th frame only.
+        start_s: Skip this much of the source, seconds.
+        duration_s: Stop after this much of the source, seconds; None for all.
+        stream: Index of the video stream; None lets FFmpeg choose.
+        max_pixels: Refuse pictures with more pixels than this.
+        codec: Encoder, or ``auto``.
+        crf: Constant rate factor of the encoder.
+        preset: Encoder preset; empty for the default.
+        audio: Copy audio packets.
+        masks: Folder for mask files.
+        json: File for one JSON line a frame.
+        report: File for the report.
+        labels: Folder of label files to score this very run with.
+        force: Overwrite outputs.
+        resume: Go on with an interrupted output.
+        max_loss: Largest share of frames that may be lost, 0..1.
+        allow_unverified: Accept a bundle without a parity record.
+    """
+
+    out: Path | None = None
+    model: str = "night-ride"
+    engine: str = "auto"
+    device: str = "auto"
+    precision: Precision = "auto"
+    batch: int = 0
+    threads: int = 0
+    classes: tuple[str, ...] = ()
+    alpha: float = 0.45
+    palette: PaletteName = "safe"
+    legend: bool = True
+    hud: bool = True
+    view: View = "overlay"
+    stride: int = 1
+    start_s: float = 0.0
+    duration_s: float | None = None
+    stream: int | None = None
+    max_pixels: int = 8192 * 4320
+    codec: str = "auto"
+    crf: int = 23
+    preset: str = ""
+    audio: bool = True
+    masks: Path | None = None
+    json: Path | None = None
+    report: Path | None = None
+    labels: Path | None = None
+    force: bool = False
+    resume: bool = False
+    max_loss: float = 0.0
+    allow_unverified: bool = False
+
+    def __post_init__(self) -> None:
+        self._require(self.engine in ENGINE_CHOICES, "engine", ", ".join(ENGINE_CHOICES))
+        self._require(self.precision in PRECISIONS, "precision", ", ".join(PRECISIONS))
+        self._require(self.view in get_args(View), "view", ", ".join(get_args(View)))
+        self._require(self.palette in get_args(PaletteName), "palette", "safe, classic")
+        self._require(0 <= self.alpha <= 1, "alpha", "0 to 1")
+        self._require(0 <= self.max_loss <= 1, "max_loss", "0 to 1")
+        self._require(self.stride >= 1, "stride", "1 or more")
+        self._require(0 <= self.batch <= 64, "batch", "auto, or 1 to 64")
+        self._require(0 <= self.threads <= 1024, "threads", "0 (all cores) to 1024")
+        self._require(0 <= self.crf <= 63, "crf", "0 (lossless) to 51, 63 for webm")
+        self._require(self.start_s >= 0, "start_s", "0 or more seconds")
+        self._require(self.duration_s is None or self.duration_s > 0, "duration_s", "over 0 s")
+        self._require(self.max_pixels >= 1, "max_pixels", "1 or more pixels")
+        if not (self.out or self.masks or self.json or self.labels):
+            raise UsageError(
+                "no output asked for",
+                accepted="--out FILE, --masks DIR, --json FILE or --labels DIR",
+                remedy="add --out overlay.mp4",
+            )
+
+    def _require(self, ok: bool, name: str, accepted: str) -> None:
+        if not ok:
+            raise UsageError(f"{name} is {getattr(self, name)!r}", accepted=f"{name}: {accepted}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options for a JSON file."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: str(value) if isinstance(value, Path | Fraction) else value
+            for name, value in values.items()
+        }

@@ -1,0 +1,112 @@
+"""One frame's picture: colours, legend and the line of figures, drawn into a canvas."""
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from losszero_rt.classmap import ClassMap
+from losszero_rt.frame import Planes, VideoInfo
+from losszero_rt.ledger import Ledger
+from losszero_rt.overlay import Blender, Hud, Legend
+from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.timings import Percentiles, now_s
+
+HUD_PERIOD_S = 0.5
+
+
+class Painter:
+    """Draws the labels of a frame, and what the viewer should know, into a canvas.
+
+    Args:
+        config: Which of the parts are wanted, and how.
+        classmap: Classes in the colours to use.
+        info: The source: its size and colour.
+        chroma_444: Whether the planes are 4:4:4 (stills) and not 4:2:0.
+    """
+
+    def __init__(
+        self, config: RunConfig, *, classmap: ClassMap, info: VideoInfo, chroma_444: bool
+    ) -> None:
+        shown = classmap.ids_of(config.classes) if config.classes else None
+        tone: dict[str, Any] = {
+            "matrix": info.matrix,
+            "full_range": info.full_range,
+            "chroma": "444" if chroma_444 else "420",
+        }
+        self._blender = Blender(
+            classmap=classmap,
+            size=info.size,
+            alpha=config.alpha,
+            classes=shown,
+            view=config.view,
+            **tone,
+        )
+        size = self._blender.output_size
+        self._legend = (
+            Legend(classmap, size=size, classes=shown, **tone) if config.legend else None
+        )
+        self._hud = Hud(size, **tone) if config.hud else None
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(height, width) of the canvas."""
+        return self._blender.output_size
+
+    def paint(
+        self,
+        planes: Planes,
+        *,
+        labels_HW: np.ndarray,
+        shares: np.ndarray,
+        canvas: Planes,
+        line: str,
+    ) -> None:
+        """Draw one frame.
+
+        Args:
+            planes: The decoded picture.
+            labels_HW: Class ids that cover the whole picture, uint8, any size.
+            shares: Share of the picture by class, float (C,).
+            canvas: Planes to fill, of :attr:`output_size`.
+            line: Figures to show.
+        """
+        self._blender.draw(planes, labels=labels_HW, canvas=canvas)
+        if self._legend is not None:
+            self._legend.draw(canvas, shares=shares)
+        if self._hud is not None:
+            self._hud.draw(canvas, line=line)
+
+
+class LiveLine:
+    """The line of figures: rate and latency over the last frames, losses, score of the model.
+
+    Args:
+        suffix: Constant end of the line (model's score, engine, precision).
+        ledger: Where losses are read from.
+    """
+
+    def __init__(self, *, suffix: str, ledger: Ledger) -> None:
+        self._suffix = suffix
+        self._ledger = ledger
+        self._handed_s: deque[float] = deque(maxlen=60)
+        self._latency_ms: deque[float] = deque(maxlen=60)
+        self._text = suffix
+        self._written_s = 0.0
+
+    def note(self, *, handed_s: float, latency_ms: float) -> None:
+        """Take in one frame that was handed on."""
+        self._handed_s.append(handed_s)
+        self._latency_ms.append(latency_ms)
+
+    def text(self) -> str:
+        """Return the line, renewed at most twice a second so that it can be read."""
+        now = now_s()
+        if now - self._written_s >= HUD_PERIOD_S and len(self._handed_s) > 1:
+            self._written_s = now
+            span_s = self._handed_s[-1] - self._handed_s[0]
+            fps = (len(self._handed_s) - 1) / span_s if span_s > 0 else 0.0
+            p95 = Percentiles.of(self._latency_ms).p95
+            lost = self._ledger.num_dropped + self._ledger.late + self._ledger.corrupt
+            self._text = f"{fps:.1f} FPS  p95 {p95:.0f} ms  lost {lost}  {self._suffix}"
+        return self._text

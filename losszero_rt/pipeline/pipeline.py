@@ -1,0 +1,219 @@
+"""The main loop: decode and compute on lanes of their own, paint and encode here.
+
+    source -> [decode lane] -> [compute lane: resize, submit] -> labels, paint, encode, mux
+
+The loop runs on the caller's thread. Whatever fails first, in any stage, ends the run: lanes are
+closed from the source down, which wakes and joins every thread, and the error goes to the caller.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from losszero_rt.engine import Engine
+from losszero_rt.errors import LossZeroError
+from losszero_rt.frame import Cargo, Frame, LostFrame, Planes, StreamItem
+from losszero_rt.ledger import Ledger
+from losszero_rt.overlay import class_shares
+from losszero_rt.pipeline.batcher import Batch, Batcher
+from losszero_rt.pipeline.lane import Lane
+from losszero_rt.pipeline.outlets import Outlet, StageTimes
+from losszero_rt.pipeline.painter import LiveLine, Painter
+from losszero_rt.pipeline.report import Meter
+from losszero_rt.preprocess import InputSpec
+from losszero_rt.timings import now_s
+
+# Decoded pictures that may wait: enough to keep the engine busy, little enough for 4K.
+DECODED_BYTES = 64 * 2**20
+COMPUTED_BYTES = 128 * 2**20
+DECODED_ITEMS = 16
+
+
+class Sink(Protocol):
+    """Where painted frames go; :class:`losszero_rt.video.VideoSink` is one."""
+
+    def canvas(self) -> Planes:
+        """Return planes to paint into, valid until :meth:`write`."""
+        ...
+
+    def write(self, canvas: Planes, *, frame: Frame) -> None:
+        """Encode one painted frame with the frame's own time."""
+        ...
+
+    def copy(self, cargo: Cargo) -> None:
+        """Pass one packet on untouched."""
+        ...
+
+
+class Pipeline:
+    """Runs one source through the engine into a sink and outlets.
+
+    Args:
+        engine: Maps network input to labels.
+        spec: Maps frames to network input.
+        meter: Takes the measurements.
+        ledger: Counts what becomes of the frames of this source.
+        num_requests: Submissions that the engine allows under way.
+        num_classes: Classes of the labels.
+        should_stop: Asked before every frame; True ends reading.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        spec: InputSpec,
+        meter: Meter,
+        ledger: Ledger,
+        num_requests: int,
+        num_classes: int,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._batcher = Batcher(engine, spec=spec)
+        self._input_size = spec.size
+        self._meter = meter
+        self._ledger = ledger
+        # One ticket is held by the compute lane, one by this loop.
+        self._computed_items = max(1, num_requests - 2)
+        self._num_classes = num_classes
+        self._should_stop = should_stop
+        self._decoded_at_s: dict[int, float] = {}
+        self._failures: list[LossZeroError] = []
+        self._line: LiveLine | None = None
+
+    def run(
+        self,
+        items: Iterable[StreamItem],
+        *,
+        sink: Sink | None,
+        painter: Painter | None,
+        line: LiveLine,
+        outlets: list[Outlet],
+    ) -> list[LossZeroError]:
+        """Process a source to its end, or until a stop is requested.
+
+        Args:
+            items: The source.
+            sink: Where painted frames go; needs a ``painter``.
+            painter: Draws the frames.
+            line: Figures drawn on the frames.
+            outlets: Other takers of labels; one that fails is taken off this list.
+
+        Returns:
+            The errors of outlets that failed.
+        """
+        self._line = line
+        self._decoded_at_s.clear()
+        self._failures = []
+        decoded = Lane(
+            lambda: self._read(items),
+            name="decode",
+            max_items=DECODED_ITEMS,
+            max_bytes=DECODED_BYTES,
+        )
+        computed = Lane(
+            lambda: self._batcher.batches(decoded),
+            name="compute",
+            max_items=self._computed_items,
+            max_bytes=COMPUTED_BYTES,
+        )
+        try:
+            for batch in computed:
+                self._finish(batch, sink=sink, painter=painter, outlets=outlets)
+        finally:
+            decoded.close()
+            computed.close()
+        return self._failures
+
+    def on_muxed(self, pts: int, handed_at_s: float) -> None:
+        """Hear from the sink that a frame was handed to the muxer."""
+        decoded_at_s = self._decoded_at_s.pop(pts, None)
+        if decoded_at_s is not None and self._line is not None:
+            latency_ms = self._meter.hand_on(decoded_at_s=decoded_at_s, handed_at_s=handed_at_s)
+            self._line.note(handed_s=handed_at_s, latency_ms=latency_ms)
+
+    def _read(self, items: Iterable[StreamItem]) -> Iterator[StreamItem]:
+        for item in items:
+            if not isinstance(item, Cargo):
+                self._ledger.enter()
+            yield item
+            if self._should_stop():
+                return
+
+    def _finish(
+        self,
+        batch: Batch,
+        *,
+        sink: Sink | None,
+        painter: Painter | None,
+        outlets: list[Outlet],
+    ) -> None:
+        labels_NHW = batch.ticket.result() if batch.ticket is not None else None
+        shared_ms: StageTimes = {"preprocess": batch.preprocess_ms, "infer": 0.0}
+        if batch.ticket is not None:
+            shared_ms["infer"] = batch.ticket.infer_ms / len(batch.frames)
+        row = 0
+        for item in batch.items:
+            if isinstance(item, Frame):
+                assert labels_NHW is not None, "a batch with frames has a ticket"
+                place = batch.placements[row]
+                labels_HW = place.crop(labels_NHW[row], input_size=self._input_size)
+                row += 1
+                stage_ms: StageTimes = {"decode": item.decode_ms, **shared_ms}
+                self._show(item, labels_HW, stage_ms, sink, painter, outlets)
+            elif isinstance(item, LostFrame):
+                self._ledger.settle(item.fate, reason=item.reason)
+                self._tell(outlets, lambda outlet, lost=item: outlet.lose(lost))
+            elif sink is not None:
+                sink.copy(item)
+
+    def _show(
+        self,
+        frame: Frame,
+        labels_HW: np.ndarray,
+        stage_ms: StageTimes,
+        sink: Sink | None,
+        painter: Painter | None,
+        outlets: list[Outlet],
+    ) -> None:
+        shares = class_shares(labels_HW, num_classes=self._num_classes)
+        self._decoded_at_s[frame.pts] = frame.decoded_at_s
+        stage_ms |= {"overlay": 0.0, "encode": 0.0}
+        if sink is not None and painter is not None and self._line is not None:
+            start_s = now_s()
+            canvas = sink.canvas()
+            painter.paint(
+                frame.planes,
+                labels_HW=labels_HW,
+                shares=shares,
+                canvas=canvas,
+                line=self._line.text(),
+            )
+            painted_s = now_s()
+            sink.write(canvas, frame=frame)
+            stage_ms |= {
+                "overlay": (painted_s - start_s) * 1e3,
+                "encode": (now_s() - painted_s) * 1e3,
+            }
+        else:
+            self.on_muxed(frame.pts, now_s())
+        for stage, value_ms in stage_ms.items():
+            self._meter.stages.add(stage, value_ms)
+        self._ledger.settle("shown")
+        self._ledger.suspect += frame.suspect
+        self._tell(
+            outlets,
+            lambda outlet: outlet.take(
+                frame, labels_HW=labels_HW, shares=shares, stage_ms=stage_ms
+            ),
+        )
+
+    def _tell(self, outlets: list[Outlet], message: Callable[[Outlet], None]) -> None:
+        """Send a message to every outlet; one that fails is remembered and left out from now on."""
+        for outlet in list(outlets):
+            try:
+                message(outlet)
+            except LossZeroError as error:
+                self._failures.append(error)
+                outlets.remove(outlet)

@@ -1,0 +1,184 @@
+"""The report: what was measured in a run, next to the scores of the model that ran.
+
+fps is (n - 1) / (last - first) over the frames handed on after warm-up; latency is from decoded
+to handed to the muxer, per frame. Both come from one monotonic clock.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import losszero_rt
+from losszero_rt.bundle import Bundle
+from losszero_rt.engine import EngineInfo
+from losszero_rt.ledger import Ledger
+from losszero_rt.timings import Series, StageTimings, now_s
+
+REPORT_FORMAT = 1
+# Frames at the start that say more about caches and buffers than about the pipeline.
+WARMUP_FRAMES = 30
+
+
+@dataclass(kw_only=True)
+class Meter:
+    """Collects the measurements of one run while it goes on.
+
+    Attributes:
+        ledger: Counts by fate.
+        stages: Durations by stage, one value a frame shown.
+        latency: Decoded to handed on, milliseconds, one value a frame shown.
+        start_s: Monotonic clock at the start of the run.
+        handed_s: When each frame was handed on, seconds since ``start_s``.
+    """
+
+    ledger: Ledger = field(default_factory=Ledger)
+    stages: StageTimings = field(default_factory=StageTimings)
+    latency: Series = field(default_factory=Series)
+    handed_s: Series = field(default_factory=Series)
+    start_s: float = field(default_factory=now_s)
+
+    @property
+    def num_warmup(self) -> int:
+        """Frames left out of fps and latency: none when there are too few to spare."""
+        return WARMUP_FRAMES if len(self.handed_s) >= 3 * WARMUP_FRAMES else 0
+
+    def hand_on(self, *, decoded_at_s: float, handed_at_s: float) -> float:
+        """Record that a frame was handed on; return its latency in milliseconds."""
+        latency_ms = (handed_at_s - decoded_at_s) * 1e3
+        self.latency.add(latency_ms)
+        self.handed_s.add(handed_at_s - self.start_s)
+        return latency_ms
+
+    @property
+    def fps(self) -> float:
+        """Frames a second after warm-up; 0 with fewer than two frames."""
+        return rate_of(self.handed_s, skip=self.num_warmup)
+
+
+def rate_of(handed_s: Series, *, skip: int = 0) -> float:
+    """Return (n - 1) / (last - first) over times in seconds, the first ``skip`` left out."""
+    times = handed_s.values()[skip:]
+    if times.size < 2 or times[-1] <= times[0]:
+        return 0.0
+    return float((times.size - 1) / (float(times[-1]) - float(times[0])))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceResult:
+    """What became of one source.
+
+    Attributes:
+        name: The source.
+        frames: Its ledger.
+        output: Path, frames and duration of its video or picture; None without one.
+        incomplete: Why the source ended early; None when it did not.
+        missing_share: Share of the declared frames that never came, 0..1.
+        warnings: Lines a person should see.
+        error: Why it could not be processed; None when it was.
+    """
+
+    name: str
+    frames: dict[str, object]
+    output: dict[str, Any] | None
+    incomplete: str | None = None
+    missing_share: float = 0.0
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for a JSON file."""
+        return {
+            "name": self.name,
+            "frames": self.frames,
+            "output": self.output,
+            "incomplete": self.incomplete,
+            "missing_share": round(self.missing_share, 6),
+            "warnings": list(self.warnings),
+            "error": self.error,
+        }
+
+
+def model_facts(bundle: Bundle) -> dict[str, Any]:
+    """Return what a report says of the model: name, hash and scores with their n."""
+    scores = bundle.scores
+    return {
+        "name": bundle.name,
+        "sha256": bundle.sha256,
+        "miou": scores.get("miou"),
+        "miou_ci95": scores.get("miou_ci95"),
+        "n": scores.get("n"),
+        "dataset": scores.get("dataset"),
+        "verified": bundle.is_verified,
+    }
+
+
+def build_report(
+    *,
+    meter: Meter,
+    engine: EngineInfo,
+    bundle: Bundle,
+    sources: list[SourceResult],
+    measured: dict[str, Any] | None,
+    elapsed_s: float,
+    exit_code: int,
+) -> dict[str, Any]:
+    """Return the report of a run, as the JSON schema of the project describes it."""
+    skip = meter.num_warmup
+    return {
+        "format": REPORT_FORMAT,
+        "version": losszero_rt.__version__,
+        "frames": meter.ledger.as_dict(),
+        "warmup_frames": skip,
+        "fps": round(meter.fps, 3),
+        "elapsed_s": round(elapsed_s, 3),
+        "first_frame_s": round(float(meter.handed_s.values()[0]), 3) if meter.handed_s else None,
+        "latency_ms": meter.latency.percentiles(skip=skip).as_dict(),
+        "stage_ms": meter.stages.as_dict(skip=skip),
+        "engine": engine.name,
+        "engine_version": engine.version,
+        "device": engine.device,
+        "precision": engine.precision,
+        "input_size": list(engine.input_size),
+        "labels_size": list(engine.labels_size),
+        "batch": engine.batch,
+        "threads": engine.threads,
+        "peak_rss_mib": round(peak_rss_mib(), 1),
+        "model": model_facts(bundle),
+        "measured": measured,
+        "output": total_output(sources),
+        "sources": [source.as_dict() for source in sources],
+        "exit_code": exit_code,
+    }
+
+
+def total_output(sources: list[SourceResult]) -> dict[str, Any] | None:
+    """Return the one output, or the folder and the sums of several; None without any."""
+    outputs = [source.output for source in sources if source.output is not None]
+    if len(outputs) <= 1:
+        return outputs[0] if outputs else None
+    durations = [output["duration_s"] for output in outputs if output["duration_s"] is not None]
+    return {
+        "path": str(Path(outputs[0]["path"]).parent),
+        "frames": sum(output["frames"] for output in outputs),
+        "duration_s": round(sum(durations), 6),
+    }
+
+
+def peak_rss_mib() -> float:
+    """Return the largest resident memory of this process so far, MiB (0 where unknown)."""
+    try:
+        # ru_maxrss would do, but it starts at the size of the process that forked this one.
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0.0
+    return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
+
+
+def rss_mib() -> float:
+    """Return the resident memory of this process now, MiB (0 where unknown)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

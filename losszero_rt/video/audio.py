@@ -1,0 +1,194 @@
+"""Audio on its way from source to sink: packets copied untouched, or made into another codec."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import av.error
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+# What players expect in each container; libav's own list is wider (PCM and Vorbis in mp4, say).
+_COPIED: dict[str, frozenset[str]] = {
+    "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
+    "mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac"}),
+    "webm": frozenset({"opus", "vorbis"}),
+}
+_ENCODERS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "aac"}
+_OPUS_RATE = 48_000
+
+
+class CopiedTrack:
+    """Packets pass with their bytes and times; only a shift of the whole output moves them.
+
+    Args:
+        stream: Stream of the output.
+        shift_s: Seconds to add to every time.
+    """
+
+    def __init__(self, stream: Stream, *, shift_s: Fraction) -> None:
+        self._stream = stream
+        self._shift_s = shift_s
+        self._last_dts: int | None = None
+        self.num_dropped = 0
+
+    def take(self, packet: "Packet[Stream]") -> "Iterable[Packet[Stream]]":
+        """Return the packet, or nothing when its time does not increase."""
+        if self._shift_s:
+            ticks = round(self._shift_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+        dts = packet.dts
+        if dts is None or (self._last_dts is not None and dts <= self._last_dts):
+            self.num_dropped += 1
+            return ()
+        self._last_dts = dts
+        packet.stream = self._stream
+        return (packet,)
+
+    def finish(self) -> "Iterable[Packet[Stream]]":
+        """Nothing is held back."""
+        return ()
+
+
+class RecodedTrack:
+    """Packets are decoded and encoded anew, for codecs that the container does not take.
+
+    The decoder is the track's own: the source may be closed before the last packet arrives.
+
+    Args:
+        source: Stream of the source; read here only.
+        stream: Encoding stream of the output.
+        shift_s: Seconds to add to every time.
+    """
+
+    def __init__(self, source: AudioStream, stream: AudioStream, *, shift_s: Fraction) -> None:
+        self._decoder = _decoder_like(source.codec_context)
+        self._stream = stream
+        self._shift_s = shift_s
+        self._resampler: AudioResampler | None = None
+        self.num_dropped = 0
+
+    def take(self, packet: "Packet[Stream]") -> "Iterable[Packet[Stream]]":
+        """Return the packets that one packet of the source leads to."""
+        try:
+            sounds = self._decoder.decode(packet)
+        except av.error.FFmpegError:
+            self.num_dropped += 1
+            return []
+        made: list[Packet[Stream]] = []
+        for sound in sounds:
+            if self._shift_s and sound.pts is not None and sound.time_base:
+                sound.pts += round(self._shift_s / sound.time_base)
+            for piece in self._resample().resample(sound):
+                made += self._stream.encode(piece)
+        return made
+
+    def finish(self) -> "Iterable[Packet[Stream]]":
+        """Return what resampler and encoder still hold."""
+        made: list[Packet[Stream]] = []
+        if self._resampler is not None:
+            for piece in self._resampler.resample(None):
+                made += self._stream.encode(piece)
+        return made + self._stream.encode(None)
+
+    def _resample(self) -> AudioResampler:
+        """Return the resampler; the encoder knows its frame size only once it is open."""
+        if self._resampler is None:
+            encoder = self._stream.codec_context
+            self._resampler = AudioResampler(
+                format=encoder.format,
+                layout=encoder.layout,
+                rate=encoder.rate,
+                frame_size=encoder.frame_size or None,
+            )
+        return self._resampler
+
+
+def _decoder_like(context: AudioCodecContext) -> AudioCodecContext:
+    decoder = CodecContext.create(context.codec, "r")
+    assert isinstance(decoder, AudioCodecContext), "an audio codec has an audio decoder"
+    decoder.extradata = context.extradata
+    decoder.sample_rate = context.sample_rate
+    decoder.layout = context.layout
+    decoder.format = context.format
+    return decoder
+
+
+class AudioTracks:
+    """All audio of one output.
+
+    Args:
+        container: Output that has not started yet.
+        container_format: Its format, e.g. ``mp4``.
+        sources: Audio streams of an open source.
+        shift_s: Seconds to add to every time.
+
+    Attributes:
+        notes: What was not copied as it is.
+    """
+
+    def __init__(
+        self,
+        container: OutputContainer,
+        *,
+        container_format: str,
+        sources: Iterable[AudioStream],
+        shift_s: Fraction,
+    ) -> None:
+        self.notes: list[str] = []
+        self._tracks: dict[int, CopiedTrack | RecodedTrack] = {}
+        for source in sources:
+            track = self._add(container, container_format, source, shift_s)
+            if track is not None:
+                self._tracks[source.index] = track
+
+    def take(self, packet: "Packet[Stream]") -> "Iterable[Packet[Stream]]":
+        """Return the packets to write for one packet of the source."""
+        track = self._tracks.get(packet.stream_index)
+        return track.take(packet) if track else ()
+
+    def finish(self) -> "Iterable[Packet[Stream]]":
+        """Return what is still to be written at the end."""
+        for track in self._tracks.values():
+            yield from track.finish()
+
+    @property
+    def num_dropped(self) -> int:
+        """Packets that could not be written: undecodable or not increasing in time."""
+        return sum(track.num_dropped for track in self._tracks.values())
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def _add(
+        self,
+        container: OutputContainer,
+        container_format: str,
+        source: AudioStream,
+        shift_s: Fraction,
+    ) -> CopiedTrack | RecodedTrack | None:
+        if getattr(source, "codec_context", None) is None:
+            self.notes.append(f"audio track {source.index} left out: its codec is unknown")
+            return None
+        codec = source.codec_context.codec.canonical_name
+        copied = _COPIED.get(container_format)
+        if copied is None or codec in copied:
+            try:
+                stream = container.add_stream_from_template(source)
+                return CopiedTrack(stream, shift_s=shift_s)
+            except (ValueError, av.error.FFmpegError):
+                self.notes.append(f"audio track {source.index}: {codec} cannot be copied")
+        encoder = _ENCODERS[container_format]
+        rate = _OPUS_RATE if encoder == "libopus" else source.codec_context.sample_rate
+        made = container.add_stream(encoder, rate=rate, layout=source.codec_context.layout)
+        assert isinstance(made, AudioStream), "audio encoders make audio"
+        self.notes.append(
+            f"audio track {source.index} made {made.codec_context.codec.canonical_name} "
+            f"from {codec}, which {container_format} does not hold"
+        )
+        return RecodedTrack(source, made, shift_s=shift_s)

@@ -1,0 +1,131 @@
+"""Packets in, pictures out, and an account of the packets that never became one."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av.error
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from losszero_rt.timings import now_s
+from losszero_rt.video.decoder_log import DecoderLog
+
+MAX_BAD_PACKETS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One decoded picture.
+
+    Attributes:
+        image: What the decoder made.
+        suspect: True when the decoder complained while it had this picture in work.
+        lost: Times of the pictures before it that were refused.
+        decode_ms: Time spent in the decoder since the picture before.
+    """
+
+    image: VideoFrame
+    suspect: bool
+    lost: tuple[int, ...]
+    decode_ms: float
+
+
+class PictureDecoder:
+    """Decodes one stream packet by packet, and outlives packets that cannot be decoded.
+
+    Decoders put pictures out in order of presentation. So a packet whose time is passed over
+    was lost, provided that the decoder complained while it had that packet: some codecs have
+    packets that are never shown, and those are no loss. Times serve as names, so frame threads,
+    which report an error some packets late, do not blur the account.
+
+    Args:
+        stream: Stream of an open container; only used until the container is closed.
+        threads: Decoder threads, 0 for one per core.
+        max_pixels: Largest picture that may be allocated.
+        ordered: False when the container's times are misordered (AVI): then losses are only
+            known at the end, by number.
+    """
+
+    def __init__(
+        self, stream: VideoStream, *, threads: int, max_pixels: int, ordered: bool
+    ) -> None:
+        self._context = stream.codec_context
+        self._context.thread_type = "AUTO"
+        self._context.thread_count = threads
+        self._context.options = {"max_pixels": str(max_pixels)}
+        self._log = DecoderLog(self._context.name)
+        self._ordered = ordered
+        self._waiting: list[tuple[int, int]] = []
+        self._unnamed = 0
+        self._num_errors = 0
+        self._spent_ms = 0.0
+        self.bad_in_a_row = 0
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether so many bad packets came in a row that the rest is not worth reading."""
+        return self.bad_in_a_row >= MAX_BAD_PACKETS
+
+    def feed(self, packet: "Packet[Stream] | None") -> Iterator[Picture]:
+        """Decode one packet, or with None everything that is still inside the decoder."""
+        if packet is not None and not packet.is_discard:
+            self._expect(packet.pts)
+        for image in self._decode(packet):
+            yield self._account(image)
+
+    def remaining(self) -> tuple[int | None, ...]:
+        """Return the times of packets lost after the last picture; call after the flush."""
+        complaints = self._complaints()
+        named = [pts for pts, before in sorted(self._waiting) if complaints > before]
+        return (*named, *(None for _ in range(self._unnamed if complaints else 0)))
+
+    def close(self) -> None:
+        """Let worker threads come to rest.
+
+        Freeing a decoder holds the interpreter lock and waits for its threads; a thread that
+        wants to log waits for the lock. Emptied threads do not log.
+        """
+        self._context.flush_buffers()
+
+    def _expect(self, pts: int | None) -> None:
+        if pts is None or not self._ordered:
+            self._unnamed += 1
+        else:
+            heapq.heappush(self._waiting, (pts, self._complaints()))
+
+    def _decode(self, packet: "Packet[Stream] | None") -> list[VideoFrame]:
+        start_s = now_s()
+        try:
+            images = self._context.decode(packet)
+        except av.error.FFmpegError:
+            images = []
+            self._num_errors += 1
+            self.bad_in_a_row += packet is not None
+        else:
+            self.bad_in_a_row = 0 if images else self.bad_in_a_row
+        self._spent_ms += (now_s() - start_s) * 1e3
+        return images
+
+    def _account(self, image: VideoFrame) -> Picture:
+        complaints = self._complaints()
+        before, lost = complaints, []
+        if self._ordered and image.pts is not None:
+            while self._waiting and self._waiting[0][0] <= image.pts:
+                pts, before = heapq.heappop(self._waiting)
+                if pts < image.pts and complaints > before:
+                    lost.append(pts)
+        elif self._unnamed:
+            self._unnamed -= 1
+        spent_ms, self._spent_ms = self._spent_ms, 0.0
+        return Picture(
+            image=image,
+            suspect=image.is_corrupt or complaints > before,
+            lost=tuple(lost),
+            decode_ms=spent_ms,
+        )
+
+    def _complaints(self) -> int:
+        return self._num_errors + self._log.count()

@@ -1,0 +1,88 @@
+"""Facts of an open file, copied into values that outlive it."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from av.video.frame import VideoFrame
+
+from losszero_rt.errors import clean_text
+from losszero_rt.frame import VideoInfo
+from losszero_rt.video.completeness import Completeness
+from losszero_rt.video.opening_file import OpenFile
+from losszero_rt.video.orientation import Orientation
+from losszero_rt.video.picture import PictureMaker
+
+_MIN_RATE, _MAX_RATE = Fraction(1, 60), 480
+
+
+def plausible_rate(*candidates: Fraction | None) -> Fraction | None:
+    """Return the first rate that a camera could have, frames a second; None if there is none."""
+    for rate in candidates:
+        if rate and _MIN_RATE <= rate <= _MAX_RATE:
+            return Fraction(rate)
+    return None
+
+
+def describe(
+    path: Path,
+    *,
+    file: OpenFile,
+    first: VideoFrame,
+    first_pts: int,
+    maker: PictureMaker,
+    orientation: Orientation | None,
+    completeness: Completeness,
+) -> VideoInfo:
+    """Put together the facts of a source from its container and its first picture.
+
+    Args:
+        path: The file.
+        file: Its open container.
+        first: The first picture.
+        first_pts: Time of the first frame that is handed out.
+        maker: What makes the planes.
+        orientation: How the picture is set upright; None when its angle cannot be undone.
+        completeness: What the container declares.
+    """
+    video, turned = file.video, orientation or Orientation()
+    sar = Fraction(video.sample_aspect_ratio or 1)
+    return VideoInfo(
+        name=clean_text(path.name),
+        size=maker.size,
+        coded_size=(first.height, first.width),
+        rate_declared=plausible_rate(video.average_rate, video.base_rate),
+        time_base=Fraction(video.time_base or Fraction(1, 1000)),
+        codec=video.codec_context.name,
+        pix_fmt=first.format.name,
+        num_frames_declared=completeness.num_declared,
+        duration_s_declared=completeness.duration_s,
+        start_pts=first_pts,
+        matrix=maker.colour.matrix,
+        full_range=maker.colour.full_range,
+        primaries=maker.colour.primaries,
+        transfer=maker.colour.transfer,
+        sar=1 / sar if turned.transposed else sar,
+        rotation=turned.degrees,
+        num_audio=len(file.audio),
+        notes=(*file.notes, *_picture_notes(first, maker, orientation)),
+    )
+
+
+def _picture_notes(
+    first: VideoFrame, maker: PictureMaker, orientation: Orientation | None
+) -> tuple[str, ...]:
+    notes = []
+    if orientation is None:
+        notes.append("its rotation is no multiple of 90 degrees and was left as it is")
+    elif orientation.degrees:
+        notes.append(f"turned upright by {orientation.degrees} degrees")
+    if orientation and orientation.mirrored:
+        notes.append("mirror image undone")
+    if maker.size != maker.upright_size:
+        (height, width), (even_h, even_w) = maker.upright_size, maker.size
+        notes.append(f"{width}x{height} padded to {even_w}x{even_h}: H.264 needs even sizes")
+    if maker.colour.hdr:
+        notes.append(f"HDR ({maker.colour.hdr}) tone mapped to 8-bit BT.709")
+    if first.interlaced_frame:
+        notes.append("the video is interlaced: moving edges show combs")
+    return tuple(notes)

@@ -1,0 +1,201 @@
+"""Opening a media file safely, and saying in one line why one cannot be opened.
+
+Only plain containers are let in: a playlist or concatenation script that calls itself ``.mp4``
+would make libav open other files or addresses, so those formats are not on the list.
+"""
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import av.error
+import av.logging
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from losszero_rt.errors import InputError
+
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,nut,"
+    "dv,gif,apng,ivf,h264,hevc,vvc,obu,av1,m4v,mjpeg,mpjpeg,h263,h261,vc1,rm,wtv,gxf,swf,nsv,"
+    "yuv4mpegpipe"
+)
+_ACCEPTED = "a video file such as mp4, mov, mkv, webm, avi or ts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenFile:
+    """An open container and the streams that will be read.
+
+    Streams die with their container: whoever holds this closes it and drops the streams.
+
+    Attributes:
+        container: The open container.
+        video: The video stream that was chosen.
+        audio: Its audio streams.
+        notes: Lines a person should see about streams left out.
+    """
+
+    container: InputContainer
+    video: VideoStream
+    audio: tuple[AudioStream, ...]
+    notes: tuple[str, ...]
+
+
+def open_file(path: Path, *, stream: int | None, max_pixels: int) -> OpenFile:
+    """Open a video file and choose its streams.
+
+    Args:
+        path: File to open; taken literally, never as a pattern, an address or an option.
+        stream: Index of the video stream to read; None for the best one.
+        max_pixels: Largest picture that is let in, pixels.
+
+    Raises:
+        InputError: The file cannot be read, or is no video, or holds too large a picture.
+    """
+    check_regular(path)
+    container = _open_container(path, max_pixels=max_pixels)
+    try:
+        video, notes = _choose_video(container, path, stream=stream)
+        _check_decoder(container, video, path)
+        _check_pixels(video, path, max_pixels=max_pixels)
+        return OpenFile(
+            container=container,
+            video=video,
+            audio=tuple(container.streams.audio),
+            notes=(*notes, *_left_out(container)),
+        )
+    except BaseException:
+        container.close()
+        raise
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no regular file with something in it.
+
+    Raises:
+        InputError: It is missing, empty, a directory, a pipe or a device, or may not be read.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path} is a directory", accepted=_ACCEPTED)
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path} is not a regular file", accepted=_ACCEPTED)
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty, not a video", accepted=_ACCEPTED)
+
+
+def _open_container(path: Path, *, max_pixels: int) -> InputContainer:
+    options = {
+        "format_whitelist": _CONTAINERS,
+        "protocol_whitelist": "file",
+        "max_pixels": str(max_pixels),
+    }
+    try:
+        return av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace")
+    except PermissionError as error:
+        raise InputError(f"{path}: permission denied") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise _refusal(path) from error
+
+
+def _refusal(path: Path) -> InputError:
+    boxes = set(_top_level_boxes(path))
+    if "ftyp" in boxes and "moov" not in boxes:
+        return InputError(
+            f"{path}: the recording was not finalised (its index, the moov box, is missing)",
+            remedy="untrunc can rebuild it from a good recording of the same camera",
+        )
+    return InputError(f"{path} is not a video", accepted=_ACCEPTED)
+
+
+def _top_level_boxes(path: Path) -> Iterator[str]:
+    """Yield the names of the outermost boxes of an ISO media file, as far as they make sense."""
+    end = path.stat().st_size
+    with path.open("rb") as file:
+        at = 0
+        while at + 8 <= end:
+            file.seek(at)
+            header = file.read(16)
+            size = int.from_bytes(header[:4], "big")
+            if size == 1 and len(header) == 16:
+                size = int.from_bytes(header[8:], "big")
+            yield header[4:8].decode("latin-1")
+            if size < 8:
+                return
+            at += size
+
+
+def _choose_video(
+    container: InputContainer, path: Path, *, stream: int | None
+) -> tuple[VideoStream, tuple[str, ...]]:
+    """Pick the wanted stream, or the best one as libav judges it; cover art is no video."""
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    candidates = [s for s in container.streams.video if not s.disposition & covers]
+    if not candidates:
+        raise InputError(f"{path}: no video stream", accepted=_ACCEPTED)
+    indices = ", ".join(str(s.index) for s in candidates)
+    if stream is not None:
+        for candidate in candidates:
+            if candidate.index == stream:
+                return candidate, ()
+        raise InputError(f"{path}: stream {stream} is no video", accepted=f"--stream {indices}")
+    best = container.streams.best("video")
+    chosen = next((s for s in candidates if best is not None and s.index == best.index), None)
+    chosen = chosen or candidates[0]
+    if len(candidates) == 1:
+        return chosen, ()
+    return chosen, (f"reading video stream {chosen.index} of {indices}",)
+
+
+def _check_decoder(container: InputContainer, video: VideoStream, path: Path) -> None:
+    # The annotation promises a context; a stream without a decoder has none.
+    if getattr(video, "codec_context", None) is not None:
+        return
+    raise InputError(
+        f"{path}: no decoder for its video ({_codec_in_words(container, video.index)})",
+        remedy="convert it to H.264 first",
+    )
+
+
+def _codec_in_words(container: InputContainer, index: int) -> str:
+    """Name a codec for which there is no decoder: only libav's own description knows it."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        # Missing in the stubs.
+        description: str = cast(Any, container).dumps_format()
+    finally:
+        av.logging.set_level(level)
+    for line in description.splitlines():
+        if f"#0:{index}" in line and "Video:" in line:
+            return line.split("Video:", 1)[1].split(",")[0].strip()
+    return "unknown codec"
+
+
+def _check_pixels(video: VideoStream, path: Path, *, max_pixels: int) -> None:
+    width, height = video.codec_context.width, video.codec_context.height
+    if width * height > max_pixels:
+        raise InputError(
+            f"{path} has {width}x{height} pixels",
+            accepted=f"at most {max_pixels} pixels",
+            remedy=f"--max-pixels {width * height} lets it in",
+        )
+
+
+def _left_out(container: InputContainer) -> Iterator[str]:
+    subtitles, data = len(container.streams.subtitles), len(container.streams.data)
+    if subtitles:
+        yield f"subtitles left out: {subtitles} track{'s'[: subtitles > 1]}"
+    if data:
+        yield f"data left out: {data} track{'s'[: data > 1]}"

@@ -1,0 +1,262 @@
+"""The output video: encoded frames at the source's own times, with the source's audio."""
+
+from array import array
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import av.error
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+
+from losszero_rt.errors import LossZeroError, OutputError
+from losszero_rt.frame import Cargo, Frame, Planes, VideoInfo
+from losszero_rt.timings import now_s
+from losszero_rt.video.audio import AudioTracks
+from losszero_rt.video.encoders import EncodeOptions, add_video, candidates
+from losszero_rt.video.muxing import ISO_FORMATS, open_output, output_errors
+from losszero_rt.video.output_path import check_output, format_of, part_of
+from losszero_rt.video.picture import view_of
+from losszero_rt.video.source import VideoSource
+from losszero_rt.video.verification import verify
+
+OnMuxed = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkReport:
+    """What was written.
+
+    Attributes:
+        path: The finished file.
+        frames: Frames in it, as read back.
+        duration_s: Its duration, as read back, seconds; None for a still.
+        codec: Encoder that made it.
+        num_bytes: Its size.
+        audio_packets: Packets of each audio track, as read back.
+        notes: Lines a person should see.
+    """
+
+    path: Path
+    frames: int
+    duration_s: float | None
+    codec: str
+    num_bytes: int
+    audio_packets: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+class VideoSink:
+    """Writes one video file.
+
+    Until :meth:`close` the file is called ``NAME.part`` and is playable up to the last group of
+    pictures whatever happens to the process. Closing makes a plain file of it, reads it back,
+    and only then gives it its name.
+
+    Args:
+        path: Output; its suffix says which container: mp4, mkv, mov or webm.
+        info: Facts of the source: time base, rate, colour and shape are carried over.
+        size: (height, width) of the output, even; the source's when None.
+        options: How to encode.
+        audio_from: Open source whose audio tracks are copied; None for a silent output.
+        origin_pts: Source time that becomes zero, in units of ``info.time_base``.
+        force: Whether an existing file may be replaced.
+
+    Attributes:
+        codec: Encoder in use.
+        notes: Lines a person should see.
+        on_muxed: Called with the source pts and the monotonic clock, seconds, whenever a frame
+            has been handed to the muxer.
+
+    Raises:
+        UsageError: The suffix is unknown, or the named encoder does not go with it.
+        OutputError: The file must not or cannot be written, or no encoder opens.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        info: VideoInfo,
+        size: tuple[int, int] | None = None,
+        options: EncodeOptions | None = None,
+        audio_from: VideoSource | None = None,
+        origin_pts: int = 0,
+        force: bool = False,
+    ) -> None:
+        check_output(path, sources=[audio_from.path] if audio_from else (), force=force)
+        self._path, self._part = path, part_of(path)
+        self._info = info
+        self._size = size or info.size
+        self._options = options or EncodeOptions()
+        self._format = format_of(path)
+        self.on_muxed: OnMuxed | None = None
+        self.notes: list[str] = []
+        self._shift = self._choose_shift(origin_pts)
+        self._written = array("q")
+        self._durations: dict[int, int] = {}
+        self._idle: list[tuple[Planes, VideoFrame]] = []
+        self._lent: dict[Planes, VideoFrame] = {}
+        self._closed = False
+        self._open(audio_from)
+
+    def canvas(self) -> Planes:
+        """Return writable planes of the output's size, yuv420p; the caller's until :meth:`write`.
+
+        Canvases are used again, so their content is whatever an earlier frame left.
+        """
+        planes, picture = self._idle.pop() if self._idle else self._new_canvas()
+        self._lent[planes] = picture
+        return planes
+
+    def write(self, canvas: Planes, *, frame: Frame) -> None:
+        """Encode a canvas at the time of a frame.
+
+        Args:
+            canvas: Planes from :meth:`canvas`, now the sink's again.
+            frame: The frame whose time and duration the picture gets.
+
+        Raises:
+            OutputError: The file cannot be written on; call :meth:`abort`.
+        """
+        picture = self._lent.pop(canvas)
+        picture.pts = frame.pts + self._shift
+        picture.time_base = self._info.time_base
+        self._written.append(picture.pts)
+        self._durations[picture.pts] = frame.duration
+        with output_errors(self._part):
+            self._mux_video(self._video.encode(picture))
+        self._idle.append((canvas, picture))
+
+    def copy(self, cargo: Cargo) -> None:
+        """Write an audio packet of the source.
+
+        Raises:
+            OutputError: The file cannot be written on; call :meth:`abort`.
+        """
+        packet = cargo.packet
+        assert isinstance(packet, Packet), "cargo comes from a VideoSource"
+        with output_errors(self._part):
+            for piece in self._audio.take(packet):
+                self._container.mux_one(piece)
+
+    def close(self) -> SinkReport:
+        """Finish the file, read it back, and give it its name.
+
+        Raises:
+            OutputError: It cannot be finished, or does not hold what was written; it keeps its
+                ``.part`` name then.
+        """
+        if not self._written:
+            self.abort()
+            self._part.unlink(missing_ok=True)
+            raise OutputError(f"{self._path} was not written: no frame reached it")
+        with output_errors(self._part):
+            self._finish()
+            self._container.close()
+        self._closed = True
+        exact = self._format in ISO_FORMATS
+        report, shift_s = verify(
+            self._part, pts=self._written, time_base=self._info.time_base, exact=exact
+        )
+        if shift_s > report.time_base:
+            self.notes.append(
+                f"all times moved by {float(shift_s) * 1e3:.0f} ms: {self._format} "
+                "has none below zero, where the audio starts"
+            )
+        with output_errors(self._part):
+            self._part.replace(self._path)
+        return SinkReport(
+            path=self._path,
+            frames=report.frames,
+            duration_s=report.duration_s,
+            codec=self.codec,
+            num_bytes=self._path.stat().st_size,
+            audio_packets=report.audio_packets,
+            notes=tuple(self.notes),
+        )
+
+    def abort(self) -> None:
+        """Stop after an error: what was written stays, playable, under its ``.part`` name."""
+        if self._closed:
+            return
+        self._closed = True
+        with suppress(LossZeroError, av.error.FFmpegError, OSError):
+            self._finish()
+        with suppress(av.error.FFmpegError, OSError):
+            self._container.close()
+
+    def _finish(self) -> None:
+        """Write what encoders still hold."""
+        self._mux_video(self._video.encode(None))
+        for packet in self._audio.finish():
+            self._container.mux_one(packet)
+        if self._audio.num_dropped:
+            self.notes.append(f"{self._audio.num_dropped} audio packets left out: unusable")
+
+    def _open(self, audio_from: VideoSource | None) -> None:
+        """Start the output with the first encoder that opens."""
+        names = candidates(self._options, container=self._format)
+        for name in names:
+            try:
+                with output_errors(self._part):
+                    self._start(name, audio_from)
+            except OutputError:
+                self._part.unlink(missing_ok=True)
+                if name == names[-1]:
+                    raise
+                self.notes.append(f"{name} does not open here; encoding with {names[-1]}")
+            else:
+                self.codec = name
+                return
+
+    def _start(self, codec: str, audio_from: VideoSource | None) -> None:
+        sources = audio_from.audio_streams if audio_from else ()
+        self._container = open_output(
+            self._part,
+            container_format=self._format,
+            time_base=self._info.time_base,
+            audio_rates=tuple(stream.rate for stream in sources),
+        )
+        self._video = add_video(
+            self._container, codec=codec, info=self._info, size=self._size, options=self._options
+        )
+        self._audio = AudioTracks(
+            self._container,
+            container_format=self._format,
+            sources=sources,
+            shift_s=self._shift * self._info.time_base,
+        )
+        self._container.start_encoding()
+        self.notes += self._audio.notes
+
+    def _choose_shift(self, origin_pts: int) -> int:
+        """Return what to add to every time: no container of ours shows times below zero."""
+        shift = -origin_pts
+        first = (self._info.start_pts or 0) + shift
+        if first < 0:
+            self.notes.append(
+                f"all times moved by {-float(first * self._info.time_base):.3f} s: "
+                "they started below zero"
+            )
+            shift -= first
+        return shift
+
+    def _new_canvas(self) -> tuple[Planes, VideoFrame]:
+        height, width = self._size
+        picture = VideoFrame(width, height, "yuv420p")
+        y, u, v = (view_of(plane, writable=True) for plane in picture.planes)
+        info = self._info
+        planes = Planes(y=y, u=u, v=v, matrix=info.matrix, full_range=info.full_range)
+        return planes, picture
+
+    def _mux_video(self, packets: "Iterable[Packet[Stream]]") -> None:
+        for packet in packets:
+            pts = packet.pts
+            assert pts is not None, "encoders give back the times of their pictures"
+            packet.duration = self._durations.pop(pts)
+            self._container.mux_one(packet)
+            if self.on_muxed is not None:
+                self.on_muxed(pts - self._shift, now_s())

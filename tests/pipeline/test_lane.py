@@ -1,0 +1,125 @@
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from losszero_rt.pipeline.lane import Lane
+
+
+@dataclass(frozen=True)
+class Parcel:
+    number: int
+    nbytes: int = 10
+
+
+def parcels(count: int) -> Iterator[Parcel]:
+    for number in range(count):
+        yield Parcel(number)
+
+
+def wait_until_still(counter: list[int]) -> int:
+    """Return the counter's value once it has not moved for a while."""
+    seen = -1
+    while seen != counter[0]:
+        seen = counter[0]
+        time.sleep(0.05)
+    return seen
+
+
+def test_items_arrive_in_order_and_the_end_is_a_value() -> None:
+    lane = Lane(lambda: parcels(500), name="t", max_items=3, max_bytes=1000)
+    assert [parcel.number for parcel in lane] == list(range(500))
+    assert list(lane) == [], "asking again after the end answers at once"
+    lane.close()
+
+
+@pytest.mark.parametrize(("max_items", "max_bytes", "held"), [(4, 1000, 4), (100, 35, 3)])
+def test_queue_is_bounded_by_items_and_by_bytes(max_items: int, max_bytes: int, held: int) -> None:
+    made = [0]
+
+    def counted() -> Iterator[Parcel]:
+        for parcel in parcels(1000):
+            made[0] += 1
+            yield parcel
+
+    lane = Lane(counted, name="t", max_items=max_items, max_bytes=max_bytes)
+    assert wait_until_still(made) == held + 1, "the queue's fill and the one in hand"
+    assert lane.queued_bytes <= max_bytes
+    lane.close()
+
+
+def test_one_item_larger_than_the_bound_still_passes() -> None:
+    lane = Lane(lambda: iter([Parcel(0, nbytes=999)]), name="t", max_items=2, max_bytes=10)
+    assert [parcel.number for parcel in lane] == [0]
+    lane.close()
+
+
+def test_exception_travels_behind_the_items_made_before_it() -> None:
+    def failing() -> Iterator[Parcel]:
+        yield from parcels(3)
+        raise RuntimeError("decoder broke")
+
+    lane = Lane(failing, name="t", max_items=10, max_bytes=1000)
+    seen = []
+    with pytest.raises(RuntimeError, match="decoder broke"):
+        for parcel in lane:
+            seen.append(parcel.number)
+    assert seen == [0, 1, 2]
+    lane.close()
+
+
+def test_close_wakes_a_producer_that_waits_for_room() -> None:
+    lane = Lane(lambda: parcels(10_000), name="full", max_items=1, max_bytes=1000)
+    time.sleep(0.05)
+    start = time.perf_counter()
+    lane.close()
+    assert time.perf_counter() - start < 1
+    assert not any(thread.name == "full" for thread in threading.enumerate())
+
+
+def test_close_wakes_a_consumer_that_waits_for_items() -> None:
+    gate = threading.Event()
+
+    def stuck() -> Iterator[Parcel]:
+        gate.wait(5)
+        yield Parcel(0)
+
+    lane = Lane(stuck, name="stuck", max_items=1, max_bytes=1000)
+    seen: list[list[Parcel]] = []
+    consumer = threading.Thread(target=lambda: seen.append(list(lane)))
+    consumer.start()
+    closer = threading.Thread(target=lane.close)
+    closer.start()
+    consumer.join(1)
+    assert seen == [[]]
+    gate.set()
+    closer.join(1)
+    assert not closer.is_alive()
+
+
+def test_close_runs_the_producers_own_cleaning_up() -> None:
+    cleaned = threading.Event()
+
+    def careful() -> Iterator[Parcel]:
+        try:
+            yield from parcels(10_000)
+        finally:
+            cleaned.set()
+
+    lane = Lane(careful, name="t", max_items=1, max_bytes=1000)
+    next(iter(lane))
+    lane.close()
+    assert cleaned.is_set()
+
+
+def test_chained_lanes_stop_when_closed_from_the_source_down() -> None:
+    first = Lane(lambda: parcels(10_000), name="a", max_items=2, max_bytes=1000)
+    second = Lane(lambda: iter(first), name="b", max_items=2, max_bytes=1000)
+    next(iter(second))
+    start = time.perf_counter()
+    first.close()
+    second.close()
+    assert time.perf_counter() - start < 1
+    assert not any(thread.name in ("a", "b") for thread in threading.enumerate())

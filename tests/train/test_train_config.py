@@ -1,0 +1,48 @@
+import pytest
+
+from losszero_rt.errors import UsageError
+from losszero_rt.network import NetworkSpec
+from train.config import LossWeights, Phase, TrainConfig
+
+
+def test_locate_walks_through_all_phases(tiny_config: TrainConfig) -> None:
+    assert tiny_config.num_steps == 4
+    places = [tiny_config.locate(step) for step in range(5)]
+    assert places == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+    assert tiny_config.phase_of(0).crop_size == (64, 64)
+    assert tiny_config.phase_of(1).crop_size == (64, 96)
+
+
+def test_rate_climbs_then_falls_to_almost_nothing() -> None:
+    phase = Phase(epochs=100, crop_size=(64, 64), batch_size=2, scale=(1.0, 1.0))
+    config = TrainConfig(network=NetworkSpec(), phases=(phase,), samples_per_epoch=2)
+    rates = [config.rate_at(step) for step in range(100)]
+    peak = max(range(100), key=rates.__getitem__)
+    assert peak == 10
+    assert rates[peak] == pytest.approx(config.learning_rate)
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < config.learning_rate / 50
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 0}, {"crop_size": (60, 64)}, {"batch_size": 1}, {"scale": (1.2, 0.8)}]
+)
+def test_impossible_phases_are_refused(change: dict[str, object]) -> None:
+    fields: dict[str, object] = {
+        "epochs": 1,
+        "crop_size": (64, 64),
+        "batch_size": 2,
+        "scale": (0.8, 1.2),
+    }
+    with pytest.raises(UsageError):
+        Phase(**(fields | change))  # type: ignore[arg-type]
+
+
+def test_loss_weights_must_match_the_classes(tiny_config: TrainConfig) -> None:
+    with pytest.raises(UsageError, match="5 loss weights, 6 classes"):
+        TrainConfig(
+            network=NetworkSpec(),
+            phases=tiny_config.phases,
+            loss=LossWeights(classes=(1.0,) * 5),
+        )

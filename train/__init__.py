@@ -1,0 +1,1 @@
+"""Training: from labelled pictures to a checkpoint. Run as ``python -m train``."""

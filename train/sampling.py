@@ -1,0 +1,98 @@
+"""Which picture, crop and light is sample ``index`` of epoch ``epoch``: a pure function of both.
+
+Nothing here remembers anything between samples, so a training that is killed and resumed sees
+what an unbroken one would have seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from losszero_rt.errors import InputError
+from train.augment import crop_pair, night
+from train.config import SourceName, TrainConfig
+from train.datasets.picture import LabelledPicture
+from train.paste import paste_bike, paste_lane_marks
+
+LANE_PASTE_RATE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    """Draws training crops from several sources.
+
+    Attributes:
+        config: Shares, phases and seed.
+        sources: Pictures by source name; sources without pictures are never drawn.
+    """
+
+    config: TrainConfig
+    sources: Mapping[SourceName, Sequence[LabelledPicture]]
+
+    def __post_init__(self) -> None:
+        if not any(self.sources.get(name) for name in self.config.shares):
+            raise InputError(
+                "no picture to train on",
+                accepted=f"sources: {', '.join(self.config.shares)}",
+                remedy="pass --data",
+            )
+
+    def batch(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the batch of a step within an epoch.
+
+        Returns:
+            Normalised float32 pixels (N, 3, H, W) in channels-last layout and int64 labels
+            (N, H, W).
+        """
+        size = self.config.phase_of(epoch).batch_size
+        pairs = [self.sample(epoch, step * size + slot) for slot in range(size)]
+        return (
+            normalised(np.stack([pixels for pixels, _ in pairs]), config=self.config),
+            torch.from_numpy(np.stack([labels for _, labels in pairs])).long(),
+        )
+
+    def sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return one crop: uint8 RGB (H, W, 3) and uint8 labels (H, W)."""
+        config = self.config
+        rng = np.random.default_rng((config.seed, epoch, index))
+        picture = self._draw(rng)
+        pair = self._composed(picture, rng)
+        pixels, labels = crop_pair(pair, phase=config.phase_of(epoch), spec=config.input, rng=rng)
+        return night(pixels, is_night=picture.is_night, rng=rng), labels
+
+    def _draw(self, rng: np.random.Generator) -> LabelledPicture:
+        present = [name for name in self.config.shares if self.sources.get(name)]
+        shares = np.array([self.config.shares[name] for name in present])
+        source = self.sources[present[int(rng.choice(len(present), p=shares / shares.sum()))]]
+        # Of a source with day and night, a night picture is drawn twice as often.
+        weights = np.array([2.0 if picture.is_night else 1.0 for picture in source])
+        return source[int(rng.choice(len(source), p=weights / weights.sum()))]
+
+    def _composed(
+        self, picture: LabelledPicture, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the picture, sometimes with another's bike or lane marks in it."""
+        pair = picture.pixels_HWC, picture.labels_HW
+        donors = [donor for donor in self.sources.get("night_ride", ()) if donor.has_bike]
+        if not donors:
+            return pair
+        if not picture.has_bike and rng.random() < self.config.paste_rate:
+            donor = donors[int(rng.integers(len(donors)))]
+            lit = night(donor.pixels_HWC, is_night=True, rng=rng)
+            pair = paste_bike(pair, donor=(lit, donor.labels_HW), classes=self.config.classes)
+        elif rng.random() < LANE_PASTE_RATE:
+            donor = donors[int(rng.integers(len(donors)))]
+            pair = paste_lane_marks(
+                pair, donor=(donor.pixels_HWC, donor.labels_HW), classes=self.config.classes
+            )
+        return pair
+
+
+def normalised(pixels_NHWC: np.ndarray, *, config: TrainConfig) -> torch.Tensor:
+    """Return uint8 RGB (N, H, W, 3) as the float32 (N, 3, H, W) that the network takes."""
+    mean = torch.tensor(config.input.mean) * 255
+    std = torch.tensor(config.input.std) * 255
+    values = (torch.from_numpy(pixels_NHWC).float() - mean) / std
+    return values.permute(0, 3, 1, 2)
