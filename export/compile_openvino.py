@@ -126,11 +126,12 @@ def _columns(width: int, factor: int) -> np.ndarray:
     """Weights of bilinear upsampling along a row, corners not aligned, float32 (w, w * factor)."""
     places = np.clip((np.arange(width * factor) + 0.5) / factor - 0.5, 0, width - 1)
     distance = np.abs(np.arange(width)[:, None] - places[None])
-    return np.maximum(0, 1 - distance).astype(np.float32)
+    weights: np.ndarray = np.maximum(0, 1 - distance).astype(np.float32)
+    return weights
 
 
 def run_logits(
-    model: "openvino.Model", inputs: Sequence[np.ndarray], *, precision: Precision
+    model: "openvino.Model", inputs: Sequence[np.ndarray], precision: Precision
 ) -> list[np.ndarray]:
     """Run a graph that ends in logits on uint8 (H, W, 3) pictures; float32 (1, C, h, w) each."""
     ov = import_openvino()
@@ -140,11 +141,26 @@ def run_logits(
 
 
 def save_graph(model: "openvino.Model", folder: Path, *, stem: str = "model") -> dict[str, str]:
-    """Write a graph with its constants in fp16 and return its files by role."""
+    """Write a graph, its constants in fp16 wherever that loses nothing; return files by role."""
     ov = import_openvino()
     graph, constants = f"{stem}.xml", f"{stem}.bin"
-    ov.save_model(model, folder / graph, compress_to_fp16=True)
+    for node in model.get_ops():
+        if node.get_type_name() == "Constant" and node.get_element_type() == ov.Type.f32:
+            _halve(node)
+    ov.save_model(model, folder / graph, compress_to_fp16=False)
     return {"graph": graph, "constants": constants}
+
+
+def _halve(node: "openvino.Node") -> None:
+    """Store a float32 constant in fp16 if every value survives; compilers undo it on loading."""
+    op = _op()
+    values = node.get_data()
+    halved = values.astype(np.float16)
+    if values.size > 1 and np.array_equal(halved.astype(np.float32), values):
+        narrow = op.convert(op.constant(halved), "f32")
+        users = node.output(0).get_target_inputs()
+        for user in users:
+            user.replace_source_output(narrow.output(0))
 
 
 def _op() -> Any:

@@ -4,13 +4,15 @@ import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import losszero_rt
 from export.card import attribution_of, write_card
-from export.compile_openvino import convert_logits, save_graph, with_labels
+from export.compile_openvino import convert_logits, run_logits, save_graph, with_labels
 from export.config import ExportConfig
+from export.folding import fold_normalisation
 from export.labelled import LabelledPicture, read_labelled
 from export.parity import judge_eager, prove_logits, prove_openvino
 from export.trace import LogitsGraph
@@ -50,6 +52,7 @@ def export_bundle(config: ExportConfig) -> Bundle:
     network, checkpoint = load_network(config.checkpoint)
     pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
     with new_bundle_folder(config.out, force=config.force) as folder:
+        fold_normalisation(network, size=checkpoint.input.size)
         weights = round_weights(network)
         write_weights(weights, folder / WEIGHTS_NAME)
         network.load_state_dict({key: value.float() for key, value in weights.items()})
@@ -60,7 +63,9 @@ def export_bundle(config: ExportConfig) -> Bundle:
         parity: dict[str, Any] = {}
         if pictures:
             bundle, parity = _measure(bundle, pictures, dataset=_dataset_name(config))
-            parity["openvino"]["logits"] = prove_logits(graph, model, pictures)
+            parity["openvino"]["logits"] = prove_logits(
+                graph, pictures, run=partial(run_logits, model)
+            )
             (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
         (folder / CARD_NAME).write_text(write_card(bundle, parity=parity))
         bundle = seal(bundle)

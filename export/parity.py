@@ -6,14 +6,13 @@ with the eager engine in fp32: labels pixel by pixel, the IoU of every class, an
 Shape letters: N pictures, C classes, H, W height and width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 
-from export.compile_openvino import run_logits
 from export.labelled import LabelledPicture
 from export.trace import LogitsGraph
 from losszero_rt.bundle import Bundle
@@ -25,8 +24,8 @@ from losszero_rt.errors import ModelError
 from losszero_rt.metrics import ScoreKeeper, Scores
 from losszero_rt.preprocess import InputSpec
 
-if TYPE_CHECKING:
-    import openvino
+# Runs the compiled graph's twin that ends in logits; see compile_openvino.run_logits.
+LogitsRunner = Callable[[Sequence[np.ndarray], Precision], list[np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,14 +103,14 @@ def prove_openvino(
 
 
 def prove_logits(
-    graph: LogitsGraph, model: "openvino.Model", pictures: Sequence[LabelledPicture]
+    graph: LogitsGraph, pictures: Sequence[LabelledPicture], *, run: LogitsRunner
 ) -> dict[str, float]:
     """Compare the logits of the compiled graph's twin with those of the network.
 
     Args:
         graph: The network with its normalisation, fp32.
-        model: The same converted, not yet ended in labels.
         pictures: Some pictures.
+        run: The same network compiled.
 
     Returns:
         By precision, the root mean square of the difference over that of the logits.
@@ -123,9 +122,9 @@ def prove_logits(
         graph.spec.fill_pixels(picture.pixels_HWC, pixels_HWC)
     with torch.inference_mode():
         truth = [graph(torch.from_numpy(pixels[None])).numpy() for pixels in inputs]
-    shares = {}
+    shares: dict[str, float] = {}
     for precision in capable_precisions():
-        found = run_logits(model, inputs, precision=precision)
+        found = run(inputs, precision)
         error = np.mean([np.square(a - b).mean() for a, b in zip(found, truth, strict=True)])
         power = np.mean([np.square(logits).mean() for logits in truth])
         shares[precision] = round(float(np.sqrt(error / power)), 8)

@@ -21,6 +21,9 @@ class LogitsGraph(nn.Module):
         spec: Input size, mean and deviation.
     """
 
+    mean: torch.Tensor
+    gain: torch.Tensor
+
     def __init__(self, network: nn.Module, *, spec: InputSpec) -> None:
         super().__init__()
         self.network = network

@@ -20,7 +20,7 @@ from train.recipes import RECIPES, recipe, with_epochs
 # comma10k calls its own car "my car". A bonnet is no bike: trained as undrivable, it teaches the
 # network not to see the rider's machine in a car's clip.
 COMMA10K_ID_MAP = {3: 0}
-NUM_PROBE = 8
+NUM_PROBE = 6
 
 
 @click.group()

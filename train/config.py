@@ -81,6 +81,7 @@ class TrainConfig:
         loss: Numbers of the loss.
         paste_rate: Part of the pictures without a bike into which bike and rider are pasted.
         encoder_weights: Where the encoder starts.
+        frozen_stages: Encoder stages after the stem that are not trained, 0 to train all.
         seed: Seed of everything drawn.
     """
 
@@ -102,6 +103,7 @@ class TrainConfig:
     loss: LossWeights = LossWeights()
     paste_rate: float = 0.35
     encoder_weights: EncoderWeights = "imagenet-offline"
+    frozen_stages: int = 0
     seed: int = 1
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from train.config import TrainConfig
+from train.freezing import early_stages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,18 +16,35 @@ class Learner:
     Attributes:
         network: Changed by every step.
         average: What is saved, measured and shipped.
-        optimiser: AdamW over ``network``.
+        optimiser: AdamW over the parameters that are trained.
+        frozen: Parts of ``network`` that are not.
     """
 
     network: nn.Module
     average: "AveragedWeights"
     optimiser: torch.optim.Optimizer
+    frozen: tuple[nn.Module, ...]
 
     @classmethod
     def of(cls, network: nn.Module, *, config: TrainConfig) -> "Learner":
         """Return a learner at step 0."""
-        average = AveragedWeights(network, decay=config.ema_decay)
-        return cls(network=network, average=average, optimiser=_optimiser(network, config))
+        frozen = early_stages(network, num_stages=config.frozen_stages)
+        for module in frozen:
+            module.requires_grad_(False)
+        return cls(
+            network=network,
+            average=AveragedWeights(network, decay=config.ema_decay),
+            optimiser=_optimiser(network, config),
+            frozen=tuple(frozen),
+        )
+
+    def prepare(self, *, rate: float) -> None:
+        """Make ready for a step at a learning rate: what is frozen keeps its statistics."""
+        self.network.train()
+        for module in self.frozen:
+            module.eval()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["factor"]
 
 
 class AveragedWeights:
@@ -58,6 +76,8 @@ def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer
     """AdamW in four groups: encoder or not, decayed (matrices) or not (biases, norms)."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         key = name.startswith("encoder."), parameter.ndim > 1
         groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(

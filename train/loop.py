@@ -58,7 +58,7 @@ def train(
     start_from: Mapping[str, torch.Tensor] | None = None,
     time_limit_s: float = math.inf,
     save_every_s: float = 300.0,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], object] = print,
 ) -> Progress:
     """Train a network.
 
@@ -120,9 +120,7 @@ def take_step(learner: Learner, *, sampler: Sampler, step: int) -> float:
     config = sampler.config
     # Dropout draws from the global generator: seeded by step, it needs no state on disk.
     torch.manual_seed(config.seed * 1_000_003 + step)
-    for group in learner.optimiser.param_groups:
-        group["lr"] = config.rate_at(step) * group["factor"]
-    learner.network.train()
+    learner.prepare(rate=config.rate_at(step))
     pixels_NCHW, labels_NHW = sampler.batch(*config.locate(step))
     loss = segmentation_loss(learner.network(pixels_NCHW), labels_NHW, weights=config.loss)
     learner.optimiser.zero_grad(set_to_none=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from losszero_rt.errors import UsageError
 from losszero_rt.network import Architecture, NetworkSpec
-from train.config import Phase, TrainConfig
+from train.config import LossWeights, Phase, TrainConfig
 
 SHORT_CROPS = Phase(epochs=8, crop_size=(256, 448), batch_size=8, scale=(0.6, 1.5))
 
@@ -36,11 +36,28 @@ def fpn() -> TrainConfig:
     return candidate("fpn", 64)
 
 
+def night_ride() -> TrainConfig:
+    """Return the training of the model that ships: crops first, then whole pictures."""
+    return replace(
+        fpn(),
+        phases=(
+            Phase(epochs=24, crop_size=(256, 448), batch_size=8, scale=(0.6, 1.5)),
+            Phase(epochs=6, crop_size=(384, 672), batch_size=4, scale=(0.9, 1.25)),
+        ),
+        learning_rate=1.5e-3,
+        warmup_share=0.05,
+        ema_decay=0.995,
+        loss=LossWeights(classes=(1.0, 1.0, 2.0, 1.0, 1.2, 1.5), dice=0.5, lovasz=0.5),
+        frozen_stages=2,
+    )
+
+
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "deeplabv3plus": deeplabv3plus,
     "deeplabv3plus-wide": deeplabv3plus_wide,
     "unet": unet,
     "fpn": fpn,
+    "night-ride": night_ride,
 }
 
 

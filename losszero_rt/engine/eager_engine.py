@@ -63,17 +63,15 @@ class EagerEngine:
         if self._device.type == "cpu":
             torch.set_num_threads(options.threads or torch.get_num_threads())
             threads = torch.get_num_threads()
-        dtype = getattr(torch, _DTYPES[options.precision])
-        network = load_bundle_network(bundle)
-        self._network: nn.Module | None = network.to(
-            self._device, dtype, memory_format=torch.channels_last
-        )
+        self._dtype = getattr(torch, _DTYPES[options.precision])
+        network = load_bundle_network(bundle).to(self._device, self._dtype)
+        self._network: nn.Module | None = network.to(memory_format=torch.channels_last)
         self._mean = torch.tensor(bundle.input_spec.mean, device=self._device) * 255
         self._std = torch.tensor(bundle.input_spec.std, device=self._device) * 255
         self._info = EngineInfo(
             name="eager",
             device=_device_name(self._device),
-            precision=executed_precision(self._network),
+            precision=executed_precision(network),
             precision_asked=options.precision,
             input_size=bundle.input_spec.size,
             labels_size=bundle.labels_size,
@@ -91,20 +89,18 @@ class EagerEngine:
         """Return the logits at labels size, float32 (n, C, h, w), on the engine's device."""
         import torch
 
+        if self._network is None:
+            raise ModelError("the eager engine is closed", remedy="open it again")
         with torch.inference_mode():
             values = torch.from_numpy(inputs_NHWC).to(self._device).float()
             values_NCHW = ((values - self._mean) / self._std).permute(0, 3, 1, 2)
-            dtype = next(self._network.parameters()).dtype
-            return upsample_logits(
-                self._network(values_NCHW.to(dtype)).float(), self._info.labels_size
-            )
+            logits_NCHW = self._network(values_NCHW.to(self._dtype)).float()
+            return upsample_logits(logits_NCHW, self._info.labels_size)
 
     def submit(self, inputs_NHWC: np.ndarray) -> DoneTicket:
         """Run one batch to its end; see the protocol."""
         import torch
 
-        if self._network is None:
-            raise ModelError("the eager engine is closed")
         start_s = now_s()
         labels_NHW = self.logits(inputs_NHWC).argmax(1).to(torch.uint8).cpu().numpy()
         return DoneTicket(labels_NHW, infer_ms=(now_s() - start_s) * 1e3)

@@ -6,6 +6,7 @@ The caller keeps several requests under way, so no stream waits for the next inp
 Shape letters: N frames of a batch, H, W height and width of the input, h, w of the labels.
 """
 
+import importlib
 import os
 import sys
 from collections import Counter, deque
@@ -37,17 +38,14 @@ def import_openvino() -> ModuleType:
     Raises:
         ModelError: If openvino is not installed.
     """
-    if "openvino" in sys.modules:
-        return sys.modules["openvino"]
     try:
         with without_modules(*_REPORTERS):
-            import openvino
+            return importlib.import_module("openvino")
     except ImportError as error:
         raise ModelError(
             f"the openvino engine needs the package openvino ({error})",
             remedy="pip install openvino",
         ) from error
-    return openvino
 
 
 @contextmanager

@@ -78,7 +78,7 @@ class Blender:
             weights[:] = 1.0
         self._table = to_tones(colours, weights=weights, kind=kind)
         self._keep, self._colour = np.empty(size, np.uint8), np.empty(size, np.uint8)
-        self._fit((1, 1))
+        self._labels_size = (0, 0)  # prepared for when the first labels come
 
     def _fit(self, labels_size: tuple[int, int]) -> None:
         """Prepare for labels of another size; the size rarely changes within a stream."""

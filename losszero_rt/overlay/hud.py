@@ -43,7 +43,7 @@ class Hud:
     ) -> None:
         cap = cap_height_px(size[0])
         self._lettering = Lettering(cap)
-        self._pad, self._strip_px = cap, even(self._lettering.line_px + 0.7 * cap)
+        self._pad, self._strip_px = cap, even(self._lettering.line_px + 0.6 * cap)
         self._width = size[1] // 2 * 2
         self.fits = self._strip_px <= size[0] * _MAX_HEIGHT and size[1] >= _MIN_CAPS * cap
         self._top = 0 if edge == "top" else (size[0] - self._strip_px) // 2 * 2

@@ -1,12 +1,14 @@
 """Text as smooth glyphs of any size, drawn once a character and set from then on."""
 
+import math
+
 import cv2
 import numpy as np
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FINER = 4  # glyphs are drawn so many times larger, then averaged down: even strokes at any size
 _STROKE = 0.11  # of the height of a capital
-_ASCENT, _DESCENT = 1.15, 0.45  # of the height of a capital; the room of a line around its base
+_ASCENT, _DESCENT = 1.3, 0.55  # of the height of a capital; the room of a line around its base
 # OpenCV 5 brings a Unicode font; before it, one "?" would be drawn for every byte of a character.
 _ASCII_ONLY = int(cv2.__version__.split(".")[0]) < 5
 
@@ -23,7 +25,7 @@ class Lettering:
     """
 
     def __init__(self, cap_px: int) -> None:
-        self.line_px = round(cap_px * (_ASCENT + _DESCENT))
+        self.line_px = math.ceil(cap_px * (_ASCENT + _DESCENT))
         self.middle_px = round(cap_px * (_ASCENT - 0.5))
         self._base = round(cap_px * _ASCENT * _FINER)
         self._thickness = max(2, round(cap_px * _FINER * _STROKE))

@@ -1,7 +1,7 @@
 """One frame's picture: colours, legend and the line of figures, drawn into a canvas."""
 
 from collections import deque
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,8 +43,14 @@ class Painter:
             **tone,
         )
         size = self._blender.output_size
+        # Side by side, the left half is the picture as it came.
+        corner: Literal["top-left", "top-right"] = (
+            "top-right" if config.view == "side" else "top-left"
+        )
         self._legend = (
-            Legend(classmap, size=size, classes=shown, **tone) if config.legend else None
+            Legend(classmap, size=size, classes=shown, corner=corner, **tone)
+            if config.legend
+            else None
         )
         self._hud = Hud(size, **tone) if config.hud else None
 

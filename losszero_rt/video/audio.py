@@ -7,19 +7,23 @@ import av.error
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.bitstream import BitStreamFilterContext
 from av.codec.context import CodecContext
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from losszero_rt.video.muxing import ISO_FORMATS
+
 # What players expect in each container; libav's own list is wider (PCM and Vorbis in mp4, say).
 _COPIED: dict[str, frozenset[str]] = {
     "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
-    "mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac"}),
+    "mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le"}),
     "webm": frozenset({"opus", "vorbis"}),
 }
 _ENCODERS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "aac"}
 _OPUS_RATE = 48_000
+_LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
 
 
 class CopiedTrack:
@@ -28,27 +32,39 @@ class CopiedTrack:
     Args:
         stream: Stream of the output.
         shift_s: Seconds to add to every time.
+        repack: Changes the wrapping of the packets where the containers demand it.
     """
 
-    def __init__(self, stream: Stream, *, shift_s: Fraction) -> None:
+    def __init__(
+        self, stream: Stream, *, shift_s: Fraction, repack: BitStreamFilterContext | None = None
+    ) -> None:
         self._stream = stream
         self._shift_s = shift_s
+        self._repack = repack
         self._last_dts: int | None = None
         self.num_dropped = 0
 
     def take(self, packet: "Packet[Stream]") -> "Iterable[Packet[Stream]]":
         """Return the packet, or nothing when its time does not increase."""
+        try:
+            wrapped = self._repack.filter(packet) if self._repack else [packet]
+        except av.error.FFmpegError:
+            wrapped = []
+        usable = [piece for piece in wrapped if self._place(piece)]
+        self.num_dropped += not usable
+        return usable
+
+    def _place(self, packet: "Packet[Stream]") -> bool:
         if self._shift_s:
             ticks = round(self._shift_s / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts + ticks
             packet.dts = None if packet.dts is None else packet.dts + ticks
         dts = packet.dts
         if dts is None or (self._last_dts is not None and dts <= self._last_dts):
-            self.num_dropped += 1
-            return ()
+            return False
         self._last_dts = dts
         packet.stream = self._stream
-        return (packet,)
+        return True
 
     def finish(self) -> "Iterable[Packet[Stream]]":
         """Nothing is held back."""
@@ -114,9 +130,39 @@ def _decoder_like(context: AudioCodecContext) -> AudioCodecContext:
     assert isinstance(decoder, AudioCodecContext), "an audio codec has an audio decoder"
     decoder.extradata = context.extradata
     decoder.sample_rate = context.sample_rate
-    decoder.layout = context.layout
+    decoder.layout = _named_layout(context)
     decoder.format = context.format
     return decoder
+
+
+def _repack(source: AudioStream, container_format: str) -> BitStreamFilterContext | None:
+    """Return what takes AAC out of ADTS frames; mp4 holds it bare and says so in its header."""
+    bare = source.codec_context.extradata or source.codec_context.codec.canonical_name != "aac"
+    if bare or container_format not in ISO_FORMATS:
+        return None
+    return BitStreamFilterContext("aac_adtstoasc", source)
+
+
+def _named_layout(context: AudioCodecContext) -> str:
+    """Return the channel layout; containers like AVI only count the channels."""
+    if "channels" not in context.layout.name:
+        return context.layout.name
+    return _LAYOUTS.get(context.channels, "stereo")
+
+
+def _encoder_setting(encoder: str, context: AudioCodecContext) -> tuple[int, str]:
+    """Return sample rate and layout for an encoder: the source's, else what all encoders take."""
+    rate = _OPUS_RATE if encoder == "libopus" else context.sample_rate
+    layout = _named_layout(context)
+    trial = CodecContext.create(encoder, "w")
+    assert isinstance(trial, AudioCodecContext), "audio encoders make audio"
+    trial.sample_rate, trial.layout = rate, layout
+    trial.format = (trial.codec.audio_formats or [context.format])[0]
+    try:
+        trial.open()
+    except av.error.FFmpegError:
+        return _OPUS_RATE, "stereo"
+    return rate, layout
 
 
 class AudioTracks:
@@ -180,12 +226,13 @@ class AudioTracks:
         if copied is None or codec in copied:
             try:
                 stream = container.add_stream_from_template(source)
-                return CopiedTrack(stream, shift_s=shift_s)
+                repack = _repack(source, container_format)
+                return CopiedTrack(stream, shift_s=shift_s, repack=repack)
             except (ValueError, av.error.FFmpegError):
                 self.notes.append(f"audio track {source.index}: {codec} cannot be copied")
         encoder = _ENCODERS[container_format]
-        rate = _OPUS_RATE if encoder == "libopus" else source.codec_context.sample_rate
-        made = container.add_stream(encoder, rate=rate, layout=source.codec_context.layout)
+        rate, layout = _encoder_setting(encoder, source.codec_context)
+        made = container.add_stream(encoder, rate=rate, layout=layout)
         assert isinstance(made, AudioStream), "audio encoders make audio"
         self.notes.append(
             f"audio track {source.index} made {made.codec_context.codec.canonical_name} "

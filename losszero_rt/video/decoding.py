@@ -1,6 +1,7 @@
 """Packets in, pictures out, and an account of the packets that never became one."""
 
 import heapq
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from losszero_rt.timings import now_s
 from losszero_rt.video.decoder_log import DecoderLog
 
 MAX_BAD_PACKETS = 32
+# Pictures a decoder may hold back, and more.
+_MAX_LATE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +40,10 @@ class PictureDecoder:
     """Decodes one stream packet by packet, and outlives packets that cannot be decoded.
 
     Decoders put pictures out in order of presentation. So a packet whose time is passed over
-    was lost, provided that the decoder complained while it had that packet: some codecs have
-    packets that are never shown, and those are no loss. Times serve as names, so frame threads,
-    which report an error some packets late, do not blur the account.
+    was lost, provided that the decoder complained while it had that packet or since its picture
+    before: some codecs have packets that are never shown, and those are no loss. Times serve as
+    names, so frame threads, which report an error some packets late, do not blur the account.
+    After damage a decoder may still come up with a picture that was passed over; it stays lost.
 
     Args:
         stream: Stream of an open container; only used until the container is closed.
@@ -59,7 +63,9 @@ class PictureDecoder:
         self._log = DecoderLog(self._context.name)
         self._ordered = ordered
         self._waiting: list[tuple[int, int]] = []
+        self._passed_over: deque[int] = deque(maxlen=_MAX_LATE)
         self._unnamed = 0
+        self._complaints_before = 0
         self._num_errors = 0
         self._spent_ms = 0.0
         self.bad_in_a_row = 0
@@ -74,12 +80,14 @@ class PictureDecoder:
         if packet is not None and not packet.is_discard:
             self._expect(packet.pts)
         for image in self._decode(packet):
-            yield self._account(image)
+            if image.pts is None or image.pts not in self._passed_over:
+                yield self._account(image)
 
     def remaining(self) -> tuple[int | None, ...]:
         """Return the times of packets lost after the last picture; call after the flush."""
         complaints = self._complaints()
-        named = [pts for pts, before in sorted(self._waiting) if complaints > before]
+        before = self._complaints_before
+        named = [pts for pts, sent in sorted(self._waiting) if complaints > min(sent, before)]
         return (*named, *(None for _ in range(self._unnamed if complaints else 0)))
 
     def close(self) -> None:
@@ -111,18 +119,20 @@ class PictureDecoder:
 
     def _account(self, image: VideoFrame) -> Picture:
         complaints = self._complaints()
-        before, lost = complaints, []
+        sent, lost = complaints, []
         if self._ordered and image.pts is not None:
             while self._waiting and self._waiting[0][0] <= image.pts:
-                pts, before = heapq.heappop(self._waiting)
-                if pts < image.pts and complaints > before:
+                pts, sent = heapq.heappop(self._waiting)
+                if pts < image.pts and complaints > min(sent, self._complaints_before):
                     lost.append(pts)
+            self._passed_over.extend(lost)
         elif self._unnamed:
             self._unnamed -= 1
+        self._complaints_before = complaints
         spent_ms, self._spent_ms = self._spent_ms, 0.0
         return Picture(
             image=image,
-            suspect=image.is_corrupt or complaints > before,
+            suspect=image.is_corrupt or complaints > sent,
             lost=tuple(lost),
             decode_ms=spent_ms,
         )

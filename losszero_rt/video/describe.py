@@ -4,6 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from losszero_rt.errors import clean_text
 from losszero_rt.frame import VideoInfo
@@ -15,9 +16,13 @@ from losszero_rt.video.picture import PictureMaker
 _MIN_RATE, _MAX_RATE = Fraction(1, 60), 480
 
 
-def plausible_rate(*candidates: Fraction | None) -> Fraction | None:
-    """Return the first rate that a camera could have, frames a second; None if there is none."""
-    for rate in candidates:
+def rate_of(video: VideoStream) -> Fraction | None:
+    """Return the declared rate, frames a second; None where no camera could have it.
+
+    Streams without times are read as if they had 25 frames a second; there the codec knows better.
+    """
+    coded = video.codec_context.framerate if video.start_time is None else None
+    for rate in (coded, video.average_rate, video.base_rate):
         if rate and _MIN_RATE <= rate <= _MAX_RATE:
             return Fraction(rate)
     return None
@@ -50,7 +55,7 @@ def describe(
         name=clean_text(path.name),
         size=maker.size,
         coded_size=(first.height, first.width),
-        rate_declared=plausible_rate(video.average_rate, video.base_rate),
+        rate_declared=rate_of(video),
         time_base=Fraction(video.time_base or Fraction(1, 1000)),
         codec=video.codec_context.name,
         pix_fmt=first.format.name,

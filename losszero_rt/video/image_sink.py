@@ -13,6 +13,7 @@ from losszero_rt.video.output_path import check_writable, part_of
 from losszero_rt.video.sink import SinkReport
 
 STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_JPEG = ("jpg", "jpeg")
 _JPEG_QUALITY = 95
 
 
@@ -67,9 +68,8 @@ class StillSink:
         if self._image is not None:
             raise OutputError(f"{self._path} holds one picture, a second one came")
         pixels_HWC = cv2.cvtColor(cv2.merge([canvas.y, canvas.v, canvas.u]), cv2.COLOR_YCrCb2BGR)
-        done, data = cv2.imencode(
-            f".{self.codec}", pixels_HWC, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-        )
+        settings = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if self.codec in _JPEG else []
+        done, data = cv2.imencode(f".{self.codec}", pixels_HWC, settings)
         assert done, "the suffix was checked"
         self._image = data.tobytes()
         if self.on_muxed is not None:

@@ -200,19 +200,24 @@ class VideoSink:
         """Start the output with the first encoder that opens."""
         names = candidates(self._options, container=self._format)
         for name in names:
+            self._build(name, audio_from)
             try:
-                with output_errors(self._part):
-                    self._start(name, audio_from)
-            except OutputError:
-                self._part.unlink(missing_ok=True)
+                self._video.codec_context.open()
+            except av.error.FFmpegError as error:
                 if name == names[-1]:
-                    raise
+                    raise OutputError(
+                        f"the encoder {name} does not open on this machine",
+                        remedy="--codec auto takes one that does",
+                    ) from error
                 self.notes.append(f"{name} does not open here; encoding with {names[-1]}")
             else:
                 self.codec = name
-                return
+                break
+        self.notes += self._audio.notes
+        with output_errors(self._part):
+            self._container.start_encoding()
 
-    def _start(self, codec: str, audio_from: VideoSource | None) -> None:
+    def _build(self, codec: str, audio_from: VideoSource | None) -> None:
         sources = audio_from.audio_streams if audio_from else ()
         self._container = open_output(
             self._part,
@@ -229,8 +234,6 @@ class VideoSink:
             sources=sources,
             shift_s=self._shift * self._info.time_base,
         )
-        self._container.start_encoding()
-        self.notes += self._audio.notes
 
     def _choose_shift(self, origin_pts: int) -> int:
         """Return what to add to every time: no container of ours shows times below zero."""

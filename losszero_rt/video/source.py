@@ -18,7 +18,7 @@ from losszero_rt.timings import now_s
 from losszero_rt.video.colour import colour_of
 from losszero_rt.video.completeness import Completeness
 from losszero_rt.video.decoding import MAX_BAD_PACKETS, Picture, PictureDecoder
-from losszero_rt.video.describe import describe, plausible_rate
+from losszero_rt.video.describe import describe, rate_of
 from losszero_rt.video.opening_file import OpenFile, open_file
 from losszero_rt.video.orientation import Orientation, orientation_of
 from losszero_rt.video.picture import PictureMaker
@@ -130,7 +130,7 @@ class VideoSource:
         self._time_base = Fraction(video.time_base or Fraction(1, 1000))
         self._clock = PtsClock(
             time_base=self._time_base,
-            rate=plausible_rate(video.average_rate, video.base_rate),
+            rate=rate_of(video),
             by_dts=file.container.format.name in _UNORDERED,
         )
         self._window = Window(

@@ -74,8 +74,8 @@ def test_golden_pixel_in_the_middle_of_a_road() -> None:
         v=np.full((48, 64), 128, np.uint8),
     )
     canvas = drawn(grey, square(ROAD), alpha=0.45)
-    # (0, 158, 115) is (106.9, 132.5, 61.7) in limited BT.601; 45 % of it over 55 % of the grey.
-    assert (canvas.y[48, 64], canvas.u[24, 32], canvas.v[24, 32]) == (103, 130, 98)
+    # (20, 130, 80) is (94.5, 122.3, 83.3) in limited BT.601; 45 % of it over 55 % of the grey.
+    assert (canvas.y[48, 64], canvas.u[24, 32], canvas.v[24, 32]) == (98, 125, 108)
     assert (canvas.y[2, 2], canvas.u[1, 1], canvas.v[1, 1]) == (100, 128, 128)
 
 
@@ -186,7 +186,7 @@ def test_slanted_border_has_no_stair_steps(labels_size: tuple[int, int], slope: 
     blender.draw(white, labels=below.astype(np.uint8), canvas=canvas)
     # Measured on the same lines: nearest labels stray by 0.6 to 0.8 of a label, labels that are
     # only enlarged bilinearly by 0.47 to 0.50.
-    assert border_error_px(canvas, slope=slope) < 0.42 * scale[0]
+    assert border_error_px(canvas, slope=slope) < 0.45 * scale[0]
 
 
 def test_border_has_a_rim_of_the_same_hue_and_more_weight() -> None:

@@ -1,5 +1,6 @@
 """The legend: panel, colours, live shares."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -72,13 +73,13 @@ def test_every_class_shown_has_its_swatch(step: int) -> None:
     u, v = (plane.repeat(step, 0).repeat(step, 1).astype(float) for plane in (canvas.u, canvas.v))
     yuv = np.stack([canvas.y.astype(float), u, v, np.ones(SIZE)], axis=-1)
     pixels_HWC = yuv @ yuv_to_rgb("bt601", False).T
-    for class_id, colour in enumerate(NIGHT_RIDE.colours):
-        close = np.abs(pixels_HWC - np.array(colour)).max(axis=-1) < 6
-        rows = np.flatnonzero(close.any(axis=1))
-        assert (close.sum() > 60) == (class_id != NIGHT_RIDE.background_id)
-        if class_id > 1:
-            assert rows[0] > previous
-        previous = rows[-1] if rows.size else -1
+    rows_of = []
+    for colour in NIGHT_RIDE.colours[1:]:
+        close = np.abs(pixels_HWC[:200, :250] - np.array(colour)).max(axis=-1) < 6
+        assert close.sum() > 60
+        rows_of.append(np.flatnonzero(close.any(axis=1)))
+    for above, below in itertools.pairwise(rows_of):
+        assert above[-1] < below[0]
 
 
 def test_classes_are_listed_on_demand() -> None:
@@ -113,7 +114,7 @@ def test_same_digit_looks_the_same_in_every_row() -> None:
     for name in ("road", "moveable"):
         canvas = drawn(shares_of(**{name: 8}))
         cuts.append(canvas.y[changed_box(canvas, before=blank)])
-    assert np.array_equal(*cuts)
+    assert np.array_equal(cuts[0], cuts[1])
 
 
 def test_panel_stands_in_the_other_corner() -> None:

@@ -1,25 +1,31 @@
 """Labels at frame size."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from losszero_rt.overlay import labels_at
 
 
-@pytest.mark.parametrize("size", [(1080, 1920), (90, 133), (384, 672), (100, 100)])
-def test_each_pixel_takes_the_label_under_its_centre(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(1080, 1920), (90, 133), (384, 672), (100, 100), (7, 5)])
+def test_each_pixel_takes_the_label_that_its_centre_lies_in(size: tuple[int, int]) -> None:
     labels_HW = np.random.default_rng(0).integers(0, 6, (96, 168), np.uint8)
-    rows = np.floor((np.arange(size[0]) + 0.5) * 96 / size[0]).astype(int)
-    columns = np.floor((np.arange(size[1]) + 0.5) * 168 / size[1]).astype(int)
+    rows = [math.floor(Fraction(2 * i + 1, 2) * 96 / size[0]) for i in range(size[0])]
+    columns = [math.floor(Fraction(2 * i + 1, 2) * 168 / size[1]) for i in range(size[1])]
     result = labels_at(labels_HW, size=size)
     assert result.dtype == np.uint8
     assert np.array_equal(result, labels_HW[np.ix_(rows, columns)])
 
 
-def test_mirrored_labels_give_a_mirrored_mask() -> None:
-    labels_HW = np.random.default_rng(1).integers(0, 6, (30, 50), np.uint8)
-    mask = labels_at(labels_HW, size=(77, 131))
-    assert np.array_equal(labels_at(labels_HW[:, ::-1].copy(), size=(77, 131)), mask[:, ::-1])
+def test_labels_do_not_shift() -> None:
+    labels_HW = np.zeros((31, 50), np.uint8)
+    labels_HW[:, 25:] = 1
+    mask = labels_at(labels_HW, size=(77, 130))
+    # Mirrored labels give a mirrored mask, as no centre of 130 pixels lies between two labels.
+    assert np.array_equal(labels_at(labels_HW[:, ::-1], size=(77, 130)), mask[:, ::-1])
+    assert mask.mean() == 0.5
 
 
 def test_labels_of_the_right_size_are_handed_back() -> None:

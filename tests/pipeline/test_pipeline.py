@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from doubles import SIZE, SPEC, Broken, EchoEngine, MemorySink, stream
+from tests.pipeline.doubles import SIZE, SPEC, Broken, EchoEngine, MemorySink, stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -183,7 +183,7 @@ def test_playlists_reach_no_network(tmp_path: Path, visitors: tuple[str, list[st
     texts = {
         "a.mp4": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{address}/a.ts\n#EXT-X-ENDLIST\n",
         "b.mp4": f'<?xml version="1.0"?><MPD><BaseURL>{address}/b</BaseURL></MPD>',
-        "c.mp4": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
+        "c.mp4": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
         "d.mp4": f"ffconcat version 1.0\nfile {address}/d.mp4\n",
     }
     for name, text in texts.items():
@@ -195,7 +195,15 @@ def test_playlists_reach_no_network(tmp_path: Path, visitors: tuple[str, list[st
 
 @pytest.mark.parametrize(
     "name",
-    ["two words.mp4", "-rf.mp4", "frame%03d.mp4", "röad 夜.mp4", "a\nb.mp4", "http:x.mp4", "a?*[b].mp4"],
+    [
+        "two words.mp4",
+        "-rf.mp4",
+        "frame%03d.mp4",
+        "röad 夜.mp4",
+        "a\nb.mp4",
+        "http:x.mp4",
+        "a?*[b].mp4",
+    ],
 )
 def test_odd_names_are_taken_literally(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,27 @@
+"""Who hears how a run goes on; the command line's printer is one."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Hears how a run goes on."""
+
+    def start(self, name: str, *, total: int | None) -> None:
+        """Begin a source."""
+        ...
+
+    def step(self) -> None:
+        """Count one frame."""
+        ...
+
+    def done(self) -> None:
+        """End the source."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Show one line."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Show one line if details are wanted."""
+        ...
