@@ -12,8 +12,6 @@ A RUN is a folder that ``python -m train run`` wrote.
 
 import argparse
 import json
-import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 import openvino
 
+from benchmarks.machine import code_facts, machine_facts, versions
 from export.compile_openvino import convert_logits, with_labels
 from export.trace import LogitsGraph
 from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
@@ -55,28 +54,15 @@ def min_ms(models: list[Any], *, size: tuple[int, int]) -> list[float]:
 def row(run: Path, checkpoint: Checkpoint, cost_ms: float) -> dict[str, Any]:
     """Return one candidate for the table."""
     network, _ = load_network(run / "last")
-    history = json.loads((run / "history.json").read_text())
+    state = json.loads((run / "state" / "state.json").read_text())
     return {
         "run": run.name,
         "network": checkpoint.network.as_dict(),
         "parameters": sum(p.numel() for p in network.parameters()),
         "epochs": checkpoint.epoch,
-        "train_minutes": round(history[-1]["elapsed_s"] / 60, 1),
+        "samples": checkpoint.epoch * state["config"]["samples_per_epoch"],
         "scores": checkpoint.scores,
         "openvino_one_thread_ms": round(cost_ms, 2),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return {
-        "cpu": cpu[0].split(":")[1].strip() if cpu else platform.processor(),
-        "openvino": openvino.__version__,
-        "commit": commit.stdout.strip() or None,
     }
 
 
@@ -87,11 +73,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--precision", default="bf16")
     arguments = parser.parse_args()
+    facts = machine_facts()
     checkpoints = [read_checkpoint(run / "last") for run in arguments.runs]
     models = [compiled(run, precision=arguments.precision) for run in arguments.runs]
     costs_ms = min_ms(models, size=checkpoints[0].input.size)
     table = {
-        "machine": machine(),
+        "machine": facts,
+        "versions": versions(),
+        **code_facts(),
         "precision": arguments.precision,
         "rounds": NUM_ROUNDS,
         "candidates": [

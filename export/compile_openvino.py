@@ -9,6 +9,7 @@ logits and their argmax take about a millisecond at 384x672.
 Shape letters: N pictures, C classes, h, w the decoder's height and width, H, W the labels'.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,10 @@ def convert_logits(graph: LogitsGraph, *, size: tuple[int, int]) -> "openvino.Mo
     with without_modules("openvino_telemetry"):
         from openvino.tools.ovc import convert_model
     example = torch.zeros(2, *size, 3, dtype=torch.uint8)
-    return convert_model(graph, example_input=example, input=[-1, *size, 3])
+    with warnings.catch_warnings():
+        # torch would rather see torch.export here: it gives the same graph, five times slower.
+        warnings.simplefilter("ignore", FutureWarning)
+        return convert_model(graph, example_input=example, input=[-1, *size, 3])
 
 
 def with_labels(model: "openvino.Model", *, size: tuple[int, int]) -> "openvino.Model":

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from export.config import ExportConfig
 from export.folding import fold_normalisation
 from export.labelled import LabelledPicture, read_labelled
 from export.parity import judge_eager, prove_logits, prove_openvino
+from export.rounding import ride_values, round_kernels
 from export.trace import LogitsGraph
 from losszero_rt.bundle import (
     CARD_NAME,
@@ -30,7 +31,6 @@ from losszero_rt.checkpoint import Checkpoint, load_network
 from losszero_rt.errors import ModelError
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 LIBRARIES = ("torch", "openvino", "segmentation-models-pytorch", "timm")
@@ -53,9 +53,8 @@ def export_bundle(config: ExportConfig) -> Bundle:
     pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
     with new_bundle_folder(config.out, force=config.force) as folder:
         fold_normalisation(network, size=checkpoint.input.size)
-        weights = round_weights(network)
-        write_weights(weights, folder / WEIGHTS_NAME)
-        network.load_state_dict({key: value.float() for key, value in weights.items()})
+        round_kernels(network, values_NCHW=ride_values(checkpoint.input))
+        write_weights(network, folder / WEIGHTS_NAME)
         graph = LogitsGraph(network, spec=checkpoint.input).eval()
         model = convert_logits(graph, size=checkpoint.input.size)
         roles = save_graph(with_labels(model, size=checkpoint.input.size), folder)
@@ -77,30 +76,15 @@ def export_bundle(config: ExportConfig) -> Bundle:
     return Bundle.open(config.out)
 
 
-def round_weights(network: "nn.Module") -> "dict[str, torch.Tensor]":
-    """Return a network's state with every matrix and kernel in fp16.
-
-    The rounded weights *are* the model from here on: the compiled graphs are made of them, and
-    the eager engine loads them. Vectors (biases, normalisation) are few and stay as they are.
-
-    Raises:
-        ModelError: If a weight does not fit into fp16.
-    """
-    state = network.state_dict()
-    rounded = {
-        k: v.half() if v.is_floating_point() and v.dim() > 1 else v for k, v in state.items()
-    }
-    bad = [key for key, value in rounded.items() if not bool(value.isfinite().all())]
-    if bad:
-        raise ModelError(f"{bad[:4]} is beyond fp16", accepted="weights between -65504 and 65504")
-    return rounded
-
-
-def write_weights(weights: "Mapping[str, torch.Tensor]", path: Path) -> None:
-    """Write tensors as safetensors."""
+def write_weights(network: "nn.Module", path: Path) -> None:
+    """Write a network's state as safetensors, kernels in fp16, in which they fit exactly."""
     from safetensors.torch import save
 
-    path.write_bytes(save({key: value.contiguous() for key, value in weights.items()}))
+    state = {
+        key: (value.half() if value.dim() > 1 else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    path.write_bytes(save(state))
 
 
 def _describe(

@@ -24,8 +24,8 @@ class LabelledPicture:
         labels_HW: uint8 class ids (H, W).
     """
 
-    pixels_HWC: np.ndarray  # noqa: N815
-    labels_HW: np.ndarray  # noqa: N815
+    pixels_HWC: np.ndarray
+    labels_HW: np.ndarray
 
 
 def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:

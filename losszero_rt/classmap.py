@@ -75,8 +75,8 @@ def _plain(name: str) -> str:
     return name.lower().replace(" ", "").replace("-", "").replace("_", "")
 
 
-# "safe" starts from the hues of Okabe and Ito, "Color Universal Design" (2008), with lightness spread
-# so that every two classes stay apart under each kind of colour blindness (measured in the tests).
+# "safe" starts from the hues of Okabe and Ito, "Color Universal Design" (2008), with lightness
+# spread so that every two classes stay apart under each kind of colour blindness (see the tests).
 # "classic" is the palette of the Motorcycle Night Ride data set.
 PALETTES: dict[PaletteName, tuple[Rgb, ...]] = {
     "safe": (

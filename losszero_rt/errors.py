@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 def clean_text(text: str) -> str:
-    """Return one printable line: no control characters, no newline, no ``user:password@`` in URLs."""
+    """Return one printable line: no control characters, no ``user:password@`` in URLs."""
     line = re.sub(r"\s*[\t\r\n]+\s*", " ", text)
     return _URL_SECRET.sub(r"\g<scheme>***@", _ESCAPES.sub("", line))
 
@@ -70,9 +70,3 @@ class OutputError(LossZeroError):
     """An output cannot be written or does not hold what it must (exit 5)."""
 
     exit_code = ExitCode.OUTPUT
-
-
-class LossesExceeded(LossZeroError):
-    """The run finished, but lost more frames than allowed (exit 6)."""
-
-    exit_code = ExitCode.LOSSES

@@ -31,7 +31,8 @@ class Planes:
         height, width = self.y.shape
         chroma = ((height, width), ((height + 1) // 2, (width + 1) // 2))
         if self.u.shape not in chroma or self.v.shape != self.u.shape:
-            raise ValueError(f"chroma {self.u.shape}, {self.v.shape} does not fit luma {self.y.shape}")
+            found = f"chroma {self.u.shape}, {self.v.shape}"
+            raise ValueError(f"{found} does not fit luma {self.y.shape}")
 
     @property
     def size(self) -> tuple[int, int]:

@@ -61,7 +61,7 @@ class Percentiles:
 
 
 class Series:
-    """Durations in milliseconds, appended one by one into a growing array of float32 (4 bytes each)."""
+    """Durations in milliseconds, appended one by one into a growing array of float32."""
 
     def __init__(self) -> None:
         self._values = np.empty(1024, np.float32)

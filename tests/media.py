@@ -63,6 +63,7 @@ def write_clip(
     colour: dict[str, int] | None = None,
     draw: Callable[[int], np.ndarray] | None = None,
     chroma: tuple[int, int] = (128, 128),
+    title: str = "",
 ) -> Path:
     """Write a clip.
 
@@ -88,6 +89,7 @@ def write_clip(
         colour: Attributes of the codec context, e.g. ``{"colorspace": 1}``.
         draw: Luma of a frame by its index; the bar code by default.
         chroma: Values of the two other planes.
+        title: Title to store.
 
     Returns:
         ``path``.
@@ -111,13 +113,14 @@ def write_clip(
     )
     assert isinstance(video, VideoStream)
     video.time_base = unit
+    output.metadata.update({"title": title} if title else {})
     for name, value in (colour or {}).items():
         setattr(video.codec_context, name, value)
     if sar is not None:
         video.codec_context.sample_aspect_ratio = sar
     if rotation or hflip:
         video.set_display_rotation(rotation, hflip=hflip)
-    tracks = [add_audio(output, audio) for _ in range(num_audio if audio else 0)]
+    tracks = [add_audio(output, audio) for _ in range(num_audio)] if audio else []
     length_s = audio_s if audio_s is not None else float((len(times) + 1) / rate)
     packets = [
         (Fraction(audio_start_s), p) for t in tracks for p in sound(t, length_s, audio_start_s)
@@ -181,7 +184,8 @@ def to_picture(
     height, width = luma.shape
     full = "yuvj444p" if pix_fmt.startswith("yuvj") else "yuv444p"
     picture = VideoFrame(width, height, full)
-    for plane, values in zip(picture.planes, (luma, *chroma), strict=True):
+    levels: list[np.ndarray | int] = [luma, *chroma]
+    for plane, values in zip(picture.planes, levels, strict=True):
         view = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         view[:height, :width] = values
     return picture.reformat(format=pix_fmt)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from losszero_rt.errors import (
     ExitCode,
     InputError,
-    LossesExceeded,
     LossZeroError,
     ModelError,
     OutputError,
@@ -20,7 +19,7 @@ words = st.text(string.ascii_letters + string.digits + "!$%:;,.@", min_size=1, m
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [(UsageError, 2), (InputError, 3), (ModelError, 4), (OutputError, 5), (LossesExceeded, 6)],
+    [(UsageError, 2), (InputError, 3), (ModelError, 4), (OutputError, 5)],
 )
 def test_each_error_has_its_exit_code(kind: type[LossZeroError], code: int) -> None:
     assert kind("x").exit_code == code

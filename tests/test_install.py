@@ -24,7 +24,8 @@ def test_base_install_alone_runs_the_demo(tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     run(sys.executable, "-m", "venv", venv, cwd=tmp_path)
     run(venv / "bin/pip", "install", "--quiet", ROOT, cwd=tmp_path)
-    packages = {p["name"] for p in json.loads(run(venv / "bin/pip", "list", "--format=json", cwd=tmp_path))}
+    listed = run(venv / "bin/pip", "list", "--format=json", cwd=tmp_path)
+    packages = {package["name"] for package in json.loads(listed)}
     assert "losszero-rt" in packages
     assert not packages & {"torch", "torchvision", "segmentation-models-pytorch", "timm"}
     installed = sum(path.stat().st_size for path in venv.rglob("*") if path.is_file())
@@ -33,7 +34,14 @@ def test_base_install_alone_runs_the_demo(tmp_path: Path) -> None:
     program = venv / "bin/losszero-rt"
     run(program, "demo", "--seconds", 2, "--labels", "truth", cwd=tmp_path)
     text = run(
-        program, "ride.mp4", "--out", "overlay.mp4", "--labels", "truth", "--report", "r.json",
+        program,
+        "ride.mp4",
+        "--out",
+        "overlay.mp4",
+        "--labels",
+        "truth",
+        "--report",
+        "r.json",
         cwd=tmp_path,
     )
     report = json.loads((tmp_path / "r.json").read_text())

@@ -20,6 +20,7 @@ from train.recipes import RECIPES, recipe, with_epochs
 # comma10k calls its own car "my car". A bonnet is no bike: trained as undrivable, it teaches the
 # network not to see the rider's machine in a car's clip.
 COMMA10K_ID_MAP = {3: 0}
+DEFAULT_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 NUM_PROBE = 6
 
 
@@ -100,7 +101,7 @@ def evaluate(checkpoint_folder: Path, data_folder: Path | None) -> None:
 
 
 def _data_folder(given: Path | None) -> Path:
-    return given or Path(os.environ.get("LOSSZERO_DATA", "../shared/data"))
+    return given or Path(os.environ.get("LOSSZERO_DATA", DEFAULT_DATA))
 
 
 def _read_data(given: Path | None, config: TrainConfig) -> Data:

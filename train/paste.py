@@ -1,4 +1,4 @@
-"""Copy and paste between labelled pictures: lane marks onto road, bike and rider onto any road.
+"""Copy and paste between labelled pictures: lane marks, vehicles, bike and rider.
 
 Source: Ghiasi et al., "Simple Copy-Paste is a Strong Data Augmentation Method for Instance
 Segmentation" (CVPR 2021), https://arxiv.org/abs/2012.07177.
@@ -60,3 +60,29 @@ def paste_lane_marks(onto: Pair, *, donor: Pair, classes: ClassMap) -> Pair:
     labels = onto[1].copy()
     labels[painted] = mark
     return np.clip(np.rint(lit), 0, 255).astype(np.uint8), labels
+
+
+def paste_vehicles(onto: Pair, *, donor: Pair, classes: ClassMap) -> Pair:
+    """Put the donor's vehicles and people where they stood, behind the bike and other vehicles.
+
+    Args:
+        onto: uint8 RGB (h, w, 3) and labels (h, w).
+        donor: The same of a picture with something moveable.
+        classes: Names the classes.
+
+    Returns:
+        A new pair of the size of ``onto``; ``onto`` itself where the donor has nothing to give.
+    """
+    moveable = classes.id_of("moveable")
+    height, width = onto[1].shape
+    donor_labels = cv2.resize(donor[1], (width, height), interpolation=cv2.INTER_NEAREST)
+    open_ground = np.isin(onto[1], classes.ids_of(("undrivable", "road", "lane mark")))
+    moved = (donor_labels == moveable) & open_ground
+    if not moved.any():
+        return onto
+    donor_pixels = cv2.resize(donor[0], (width, height), interpolation=cv2.INTER_LINEAR)
+    alpha = cv2.blur(moved.astype(np.float32), (3, 3))[..., None]
+    pixels = np.rint(onto[0] * (1 - alpha) + donor_pixels * alpha).astype(np.uint8)
+    labels = onto[1].copy()
+    labels[moved] = moveable
+    return pixels, labels

@@ -37,18 +37,26 @@ def fpn() -> TrainConfig:
 
 
 def night_ride() -> TrainConfig:
-    """Return the training of the model that ships: crops first, then whole pictures."""
+    """Return the first stage of the model that ships: crops."""
     return replace(
         fpn(),
-        phases=(
-            Phase(epochs=24, crop_size=(256, 448), batch_size=8, scale=(0.6, 1.5)),
-            Phase(epochs=6, crop_size=(384, 672), batch_size=4, scale=(0.9, 1.25)),
-        ),
+        phases=(Phase(epochs=24, crop_size=(256, 448), batch_size=8, scale=(0.6, 1.5)),),
         learning_rate=1.5e-3,
         warmup_share=0.05,
         ema_decay=0.995,
         loss=LossWeights(classes=(1.0, 1.0, 2.0, 1.0, 1.2, 1.5), dice=0.5, lovasz=0.5),
         frozen_stages=2,
+    )
+
+
+def night_ride_whole() -> TrainConfig:
+    """Return the second stage: whole pictures, so that a rider is told by the bike beside it."""
+    return replace(
+        night_ride(),
+        phases=(Phase(epochs=9, crop_size=(384, 672), batch_size=4, scale=(0.85, 1.3)),),
+        shares={"night_ride": 0.5, "comma10k": 0.25, "rides": 0.25},
+        paste_rate=0.15,
+        learning_rate=6e-4,
     )
 
 
@@ -58,6 +66,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "unet": unet,
     "fpn": fpn,
     "night-ride": night_ride,
+    "night-ride-whole": night_ride_whole,
 }
 
 

@@ -14,9 +14,10 @@ from losszero_rt.errors import InputError
 from train.augment import crop_pair, night
 from train.config import SourceName, TrainConfig
 from train.datasets.picture import LabelledPicture
-from train.paste import paste_bike, paste_lane_marks
+from train.paste import paste_bike, paste_lane_marks, paste_vehicles
 
 LANE_PASTE_RATE = 0.25
+VEHICLE_PASTE_RATE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,9 @@ class Sampler:
         picture = self._draw(rng)
         pair = self._composed(picture, rng)
         pixels, labels = crop_pair(pair, phase=config.phase_of(epoch), spec=config.input, rng=rng)
-        return night(pixels, is_night=picture.is_night, rng=rng), labels
+        has_bike = bool(np.isin(labels, config.classes.ids_of(("my bike", "rider"))).any())
+        lit = night(pixels, is_night=picture.is_night, has_bike=has_bike, rng=rng)
+        return lit, labels
 
     def _draw(self, rng: np.random.Generator) -> LabelledPicture:
         present = [name for name in self.config.shares if self.sources.get(name)]
@@ -73,21 +76,30 @@ class Sampler:
     def _composed(
         self, picture: LabelledPicture, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the picture, sometimes with another's bike or lane marks in it."""
+        """Return the picture, sometimes with another's bike, vehicles or lane marks in it."""
         pair = picture.pixels_HWC, picture.labels_HW
-        donors = [donor for donor in self.sources.get("night_ride", ()) if donor.has_bike]
-        if not donors:
-            return pair
-        if not picture.has_bike and rng.random() < self.config.paste_rate:
-            donor = donors[int(rng.integers(len(donors)))]
-            lit = night(donor.pixels_HWC, is_night=True, rng=rng)
-            pair = paste_bike(pair, donor=(lit, donor.labels_HW), classes=self.config.classes)
-        elif rng.random() < LANE_PASTE_RATE:
-            donor = donors[int(rng.integers(len(donors)))]
-            pair = paste_lane_marks(
-                pair, donor=(donor.pixels_HWC, donor.labels_HW), classes=self.config.classes
-            )
+        classes = self.config.classes
+        donors = self.sources.get("night_ride", ())
+        if rng.random() < LANE_PASTE_RATE and donors:
+            pair = paste_lane_marks(pair, donor=_any(donors, rng), classes=classes)
+        if rng.random() < VEHICLE_PASTE_RATE:
+            pair = paste_vehicles(pair, donor=_any([self._draw(rng)], rng), classes=classes)
+        riders = [donor for donor in donors if donor.has_bike]
+        if riders and not picture.has_bike and rng.random() < self.config.paste_rate:
+            pixels, labels = _any(riders, rng)
+            lit = night(pixels, is_night=True, has_bike=True, rng=rng)
+            pair = paste_bike(pair, donor=(lit, labels), classes=classes)
         return pair
+
+
+def _any(
+    pictures: Sequence[LabelledPicture], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one picture, mirrored or not."""
+    picture = pictures[int(rng.integers(len(pictures)))]
+    if rng.random() < 0.5:
+        return picture.pixels_HWC, picture.labels_HW
+    return picture.pixels_HWC[:, ::-1].copy(), picture.labels_HW[:, ::-1].copy()
 
 
 def normalised(pixels_NHWC: np.ndarray, *, config: TrainConfig) -> torch.Tensor:

@@ -154,7 +154,7 @@ class Bundle:
         _check_keys(record, manifest)
         try:
             bundle = _from_record(record, path=path, sha256=digest)
-            _check_roles(bundle)
+            _check_contents(bundle)
         except LossZeroError as error:
             raise _refused(manifest, f"is wrong: {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -241,7 +241,7 @@ def _check_keys(record: Mapping[str, Any], path: Path) -> None:
             raise _refused(path, f"has {key} of the wrong type {type(record[key]).__name__}")
 
 
-def _check_roles(bundle: Bundle) -> None:
+def _check_contents(bundle: Bundle) -> None:
     wanted = [name for roles in bundle.engines.values() for name in roles.values()]
     bad = [name for name in bundle.files if not _FILE_NAME.fullmatch(name) or ".." in name]
     absent = [name for name in (WEIGHTS_NAME, *wanted) if name not in bundle.files]
@@ -250,6 +250,12 @@ def _check_roles(bundle: Bundle) -> None:
         raise ModelError(
             f"file names {bad[:4]} and {len(bundle.files)} files, {absent[:4]} missing",
             accepted=f"at most {NUM_FILES_MAX} plain file names inside the folder",
+        )
+    if bundle.network_spec.num_classes != bundle.classmap.num_classes:
+        raise ModelError(
+            f"a network of {bundle.network_spec.num_classes} classes "
+            f"with {bundle.classmap.num_classes} class names",
+            accepted="one name a class",
         )
     if any(clean_text(text) != text for text in texts):
         raise ModelError("control characters in a name", accepted="printable text")

@@ -8,6 +8,7 @@ import click
 
 from losszero_rt.cli.run import PATH, engine_options, verbosity_options
 from losszero_rt.cli.settings import option
+from losszero_rt.cli.streams import say
 
 
 @click.command(short_help="Measure FPS and latency next to mIoU of what ran.")
@@ -23,7 +24,10 @@ from losszero_rt.cli.settings import option
     help="Print the differences of two results and stop.",
 )
 @verbosity_options
+@click.pass_context
 def bench(
+    context: click.Context,
+    /,
     clip: Path | None,
     labels: Path | None,
     as_json: bool,
@@ -43,12 +47,13 @@ def bench(
 
     if compare is not None:
         before, after = (_read_report(path) for path in compare)
-        click.echo(compare_reports(before, after))
+        say(compare_reports(before, after))
         return
     printer = Printer(verbose=verbose, quiet=quiet)
     config = RunConfig(out=Path("bench.mp4"), **options)
     report = run_bench(clip, labels=labels, config=config, progress=printer)
-    click.echo(json.dumps(report, indent=2) if as_json else bench_text(report))
+    say(json.dumps(report, indent=2) if as_json else bench_text(report))
+    context.exit(report["exit_code"])
 
 
 def _read_report(path: Path) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The ``losszero-rt`` command: default command, error lines and exit codes."""
 
 import os
+import re
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -12,6 +14,7 @@ from losszero_rt.cli.bench import bench
 from losszero_rt.cli.run import run
 from losszero_rt.cli.settings import check_environment, settable_names
 from losszero_rt.cli.show import demo, doctor, models
+from losszero_rt.cli.streams import occupy_standard_streams, printable
 from losszero_rt.errors import ExitCode, LossZeroError, clean_text
 
 
@@ -47,6 +50,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     Args:
         arguments: Words of the command line; None takes them from the process.
     """
+    occupy_standard_streams()
     sys.exit(_exit_code(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -55,20 +59,21 @@ def _exit_code(arguments: list[str]) -> int:
         result: Any = program.main(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
     except click.ClickException as error:
         return _say(error.format_message(), code=ExitCode.USAGE, context=_context_of(error))
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.SIGINT
     except LossZeroError as error:
-        if "-vv" in arguments:
+        if _wants_traceback(arguments):
             traceback.print_exc()
         return _say(str(error), code=error.exit_code)
     except BrokenPipeError:
-        # The reader of our output has gone; what Python flushes at exit must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
+        return ExitCode.OK  # the reader of our output has gone
     except Exception as error:
-        if "-vv" in arguments:
+        if _wants_traceback(arguments):
             traceback.print_exc()
         kind = type(error).__name__
         return _say(f"internal error: {kind}: {error}. Run again with -vv", code=ExitCode.INTERNAL)
@@ -80,10 +85,15 @@ def _context_of(error: click.ClickException) -> str:
     return f"{context.command_path} --help lists the options" if context else ""
 
 
+def _wants_traceback(arguments: list[str]) -> bool:
+    """Say whether -v was given twice, in whatever spelling."""
+    short = [word for word in arguments if re.fullmatch("-[vq]+", word)]
+    return "".join(short).count("v") + arguments.count("--verbose") > 1
+
+
 def _say(message: str, *, code: int, context: str = "") -> int:
     hint = f". {context}" if context else ""
     line = clean_text(message).rstrip(".")
-    encoding = sys.stderr.encoding or "ascii"
-    text = f"losszero-rt: {line}{hint}".encode(encoding, "replace").decode(encoding)
-    click.echo(text, err=True)
+    with suppress(OSError):
+        click.echo(printable(f"losszero-rt: {line}{hint}", stream=sys.stderr), err=True)
     return code

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
 
+from losszero_rt.cli.streams import printable, say
 from losszero_rt.errors import clean_text
 from losszero_rt.timings import now_s
 
@@ -23,7 +25,9 @@ class Printer:
     def __init__(self, *, verbose: int = 0, quiet: bool = False) -> None:
         self.verbose = verbose
         self.quiet = quiet
-        self._bar = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        plain = os.environ.get("TERM") == "dumb" or "NO_COLOR" in os.environ
+        self._bar = not (quiet or plain) and sys.stderr is not None and sys.stderr.isatty()
+        self._name = ""
         self._total: int | None = None
         self._count = 0
         self._start_s = 0.0
@@ -60,15 +64,20 @@ class Printer:
             self.done()
             self._write(clean_text(text))
 
+    def fail(self, text: str) -> None:
+        """Print one line that says what went wrong, even when only errors are wanted."""
+        self.done()
+        self._write(f"losszero-rt: {clean_text(text)}")
+
     def report(self, report: dict[str, Any]) -> None:
         """Print the report on standard output."""
         if not self.quiet:
-            click.echo(report_text(report))
+            say(report_text(report))
 
     def _write(self, text: str, *, end: str = "\n") -> None:
-        encoding = sys.stderr.encoding or "ascii"
-        sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + end)
-        sys.stderr.flush()
+        """Write to standard error; nobody reading it is no reason to stop the work."""
+        with suppress(OSError):
+            click.echo(printable(text, stream=sys.stderr), err=True, nl=end == "\n")
 
 
 def report_text(report: dict[str, Any]) -> str:
@@ -79,7 +88,11 @@ def report_text(report: dict[str, Any]) -> str:
         f"  (late {frames['late']}, dropped {frames['dropped']}, corrupt {frames['corrupt']}"
         + (f", suspect {frames['suspect']})" if frames["suspect"] else ")"),
         f"speed    {report['fps']:.1f} FPS  in {report['elapsed_s']:.1f} s"
-        + (f"  (first {report['warmup_frames']} frames excluded)" if report["fps"] else ""),
+        + (
+            f"  (first {report['warmup_frames']} frames excluded)"
+            if report["warmup_frames"]
+            else ""
+        ),
         f"latency  p50 {latency['p50']:.0f}  p95 {latency['p95']:.0f}  p99 {latency['p99']:.0f}"
         f"  max {latency['max']:.0f} ms, decoded to muxer",
         "stages   " + "  ".join(f"{s} {stages[s]['p50']:.1f}" for s in stages) + " ms, p50",
@@ -134,17 +147,22 @@ def _output_line(output: dict[str, Any]) -> str:
 
 def bench_text(report: dict[str, Any]) -> str:
     """Return a bench report as text: the run's lines, every stage, then accuracy."""
-    accuracy = report["accuracy"]
     lines = [report_text(report | {"measured": None, "output": None})]
     lines.append(f"{'stage, ms':<14}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
     rows = {"end to end": report["latency_ms"], **report["stage_ms"]}
     for name, row in rows.items():
         cells = "".join(f"{row[key]:>8.1f}" for key in ("p50", "p95", "p99", "max"))
         lines.append(f"{name:<14}{cells}")
-    lines.append(
-        f"accuracy of the same run: mIoU {accuracy['miou']:.3f}"
+    if report["accuracy"] is not None:
+        lines += _accuracy_lines(report["accuracy"])
+    return "\n".join(lines)
+
+
+def _accuracy_lines(accuracy: dict[str, Any]) -> list[str]:
+    lines = [
+        f"accuracy of the same run: mIoU {_cell(accuracy['miou'])}"
         f"{_interval(accuracy['miou_ci95'])}, n={accuracy['n']}, {accuracy['dataset']}"
-    )
+    ]
     lines.append(f"{'class':<14}{'IoU':>8}  {'95 % CI':<16}{'boundary IoU':>13}")
     for name, iou in accuracy["class_iou"].items():
         edge = accuracy["boundary"]["class_iou"][name]
@@ -152,7 +170,7 @@ def bench_text(report: dict[str, Any]) -> str:
         cells = "n/a" if iou is None else f"{iou:.3f}"
         span = "" if iou is None else _interval(interval).strip()
         lines.append(f"{name:<14}{cells:>8}  {span:<16}{_cell(edge):>13}")
-    return "\n".join(lines)
+    return lines
 
 
 def _cell(value: float | None) -> str:

@@ -90,9 +90,9 @@ def verbosity_options(function: Any) -> Any:
 @option("--duration", "duration_s", type=float, help="Seconds to process.")
 @option("--stream", type=int, help="Index of the video stream.")
 @option("--max-pixels", type=int, default=8192 * 4320, help="Refuse larger pictures.")
-@option("--codec", default="auto", help="Encoder, e.g. libx264, h264_nvenc, libx265.")
+@option("--codec", default="auto", help="Encoder: auto, libx264, h264_nvenc or libvpx-vp9.")
 @option("--crf", type=int, default=23, help="Quality of the encoder; lower is better.")
-@option("--preset", default="", help="Preset of the encoder.  [default: superfast]")
+@option("--preset", default="", help="Preset of the encoder, ultrafast (default) to slow.")
 @option("--audio/--no-audio", default=True, help="Copy the sound.")
 @option("--masks", type=PATH, metavar="DIR", help="Write 8-bit PNG files of class ids.")
 @option("--json", "json", type=PATH, metavar="FILE", help="Write a JSON line for every frame.")
@@ -115,6 +115,7 @@ def verbosity_options(function: Any) -> Any:
 @click.pass_context
 def run(
     context: click.Context,
+    /,
     sources: tuple[str, ...],
     show_config: bool,
     verbose: int,
@@ -134,5 +135,8 @@ def run(
 
     printer = Printer(verbose=verbose, quiet=quiet)
     report = run_job(list(sources), config=RunConfig(**options), progress=printer)
+    if report is None:
+        printer.warn("every output is there already: left as it is")
+        return
     printer.report(report)
     context.exit(report["exit_code"])

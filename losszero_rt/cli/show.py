@@ -7,15 +7,19 @@ from typing import Any
 import click
 
 from losszero_rt.cli.settings import option
+from losszero_rt.cli.streams import say
 
 PATH: Any = click.Path(path_type=Path)
+MAX_SIDE_PX = 8192
 
 
 def parse_size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
     """Turn ``1280x720`` into (height, width)."""
     width, cross, height = value.lower().partition("x")
-    if not (cross and width.isdigit() and height.isdigit()):
+    if not (cross and width.isdecimal() and height.isdecimal()):
         raise click.BadParameter(f"{value!r}: WIDTHxHEIGHT such as 1280x720")
+    if max(int(width), int(height)) > MAX_SIDE_PX:
+        raise click.BadParameter(f"{value!r}: at most {MAX_SIDE_PX} pixels each way")
     return int(height), int(width)
 
 
@@ -31,10 +35,15 @@ def parse_rate(_: click.Context, __: click.Parameter, value: str) -> Fraction:
 @option("--out", type=PATH, default=Path("ride.mp4"), help="Video to write.")
 @option("--labels", type=PATH, metavar="DIR", help="Write an 8-bit id PNG for every frame.")
 @option("--size", default="1280x720", callback=parse_size, metavar="WxH", help="Picture size.")
-@option("--seconds", type=float, default=20.0, help="Length of the ride.")
+@option(
+    "--seconds",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=20.0,
+    help="Length of the ride.",
+)
 @option("--rate", default="30", callback=parse_rate, help="Frames a second.")
 @option("--vfr", is_flag=True, help="Irregular frame times, as of a camera at night.")
-@option("--seed", type=int, default=0, help="Another seed is another ride.")
+@option("--seed", type=int, default=1, help="Another seed is another ride.")
 @option(
     "--viewpoint",
     type=click.Choice(["motorcycle", "car"]),
@@ -65,9 +74,9 @@ def demo(
     except ValueError as error:
         raise UsageError(str(error)) from error
     files = write_ride(out, spec=spec, labels=labels, force=force)
-    click.echo(f"{files.video}: {files.num_frames} frames drawn at {files.fps:.1f} FPS")
+    say(f"{files.video}: {files.num_frames} frames drawn at {files.fps:.1f} FPS")
     if files.labels is not None:
-        click.echo(f"{files.labels}: {files.num_frames} label files")
+        say(f"{files.labels}: {files.num_frames} label files")
 
 
 @click.command(short_help="List the models that ship, with data, licence and scores.")
@@ -79,7 +88,7 @@ def models(as_json: bool) -> None:
     from losszero_rt.pipeline.survey import model_cards, models_text
 
     cards = model_cards()
-    click.echo(json.dumps(cards, indent=2) if as_json else models_text(cards))
+    say(json.dumps(cards, indent=2) if as_json else models_text(cards))
 
 
 @click.command(short_help="Say what this machine can do.")
@@ -91,4 +100,4 @@ def doctor(as_json: bool) -> None:
     from losszero_rt.pipeline.survey import doctor_text, machine_facts
 
     facts = machine_facts()
-    click.echo(json.dumps(facts, indent=2) if as_json else doctor_text(facts))
+    say(json.dumps(facts, indent=2) if as_json else doctor_text(facts))

@@ -1,7 +1,8 @@
 """The OpenVINO engine: any CPU, no torch.
 
-One inference stream a thread: on a CPU that gives the most frames a second for the least work.
-The caller keeps several requests under way, so no stream waits for the next input.
+One inference stream a thread, as far as requests go round: on a CPU that gives the most frames a
+second for the least work. The caller keeps several requests under way, so no stream waits for
+its next input.
 
 Shape letters: N frames of a batch, H, W height and width of the input, h, w of the labels.
 """
@@ -12,6 +13,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +128,8 @@ class OpenVinoEngine:
         try:
             model = read_graph(core, bundle)
             model.reshape([options.batch, *bundle.input_spec.size, 3])
-            compiled = core.compile_model(model, "CPU", _settings(precision, threads))
+            settings = _settings(precision, threads, num_streams=min(threads, options.num_requests))
+            compiled = core.compile_model(model, "CPU", settings)
             requests = [compiled.create_infer_request() for _ in range(options.num_requests)]
         except RuntimeError as error:
             raise ModelError(
@@ -176,11 +179,19 @@ class OpenVinoEngine:
         self._free.clear()
 
 
-def num_cores() -> int:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def num_cores(*, cgroup_limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Return the cores that this process may use: its affinity, within its container's quota.
+
+    Args:
+        cgroup_limit: File of Linux control groups (version 2): ``QUOTA PERIOD`` in microseconds,
+            the quota ``max`` without a limit.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = cgroup_limit.read_text().split()
+        return max(1, min(allowed or 1, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return allowed or 1
 
 
 def why_not(bundle: Bundle) -> str:
@@ -254,11 +265,11 @@ def openvino_facts() -> dict[str, Any]:
     return {"version": str(ov.__version__), **devices}
 
 
-def _settings(precision: Precision, threads: int) -> dict[str, Any]:
+def _settings(precision: Precision, threads: int, *, num_streams: int) -> dict[str, Any]:
     return {
         "INFERENCE_PRECISION_HINT": HINTS[precision],
         "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": threads,
+        "NUM_STREAMS": num_streams,
         # Decoder and encoder threads share the cores: pinned threads could not step aside.
         "ENABLE_CPU_PINNING": False,
     }

@@ -3,7 +3,9 @@
 Shape letters: N frames of a batch, H, W height and width, C colour channels.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,11 +49,13 @@ class Batcher:
     Args:
         engine: Where batches go.
         spec: How a frame becomes a network input.
+        num_requests: Submissions that the engine allows under way.
     """
 
-    def __init__(self, engine: Engine, *, spec: InputSpec) -> None:
+    def __init__(self, engine: Engine, *, spec: InputSpec, num_requests: int) -> None:
         self._engine = engine
         self._spec = spec
+        self._latest: deque[Ticket] = deque(maxlen=num_requests)
         self._inputs_NHWC = np.zeros((engine.info.batch, *spec.size, 3), np.uint8)
 
     def batches(self, items: Iterable[StreamItem]) -> Iterator[Batch]:
@@ -67,6 +71,15 @@ class Batcher:
         if waiting:
             yield self._submit(waiting)
 
+    def collect(self) -> None:
+        """Wait for all submissions, so that those nobody read do not block the engine's requests.
+
+        After a failure tickets lie in closed queues; the failure is the caller's to report.
+        """
+        while self._latest:
+            with suppress(Exception):
+                self._latest.popleft().result()
+
     def _submit(self, items: list[StreamItem]) -> Batch:
         frames = tuple(item for item in items if isinstance(item, Frame))
         start_s = now_s()
@@ -75,6 +88,8 @@ class Batcher:
         )
         preprocess_ms = (now_s() - start_s) * 1e3 / max(1, len(frames))
         ticket = self._engine.submit(self._inputs_NHWC[: len(frames)]) if frames else None
+        if ticket is not None:
+            self._latest.append(ticket)
         return Batch(
             items=tuple(items),
             frames=frames,

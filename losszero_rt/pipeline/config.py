@@ -1,5 +1,6 @@
 """What a run is asked to do: one frozen value, checked on creation."""
 
+import math
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -92,8 +93,9 @@ class RunConfig:
         self._require(0 <= self.batch <= 64, "batch", "auto, or 1 to 64")
         self._require(0 <= self.threads <= 1024, "threads", "0 (all cores) to 1024")
         self._require(0 <= self.crf <= 63, "crf", "0 (lossless) to 51, 63 for webm")
-        self._require(self.start_s >= 0, "start_s", "0 or more seconds")
-        self._require(self.duration_s is None or self.duration_s > 0, "duration_s", "over 0 s")
+        self._require(0 <= self.start_s < math.inf, "start_s", "0 or more seconds")
+        length_ok = self.duration_s is None or 0 < self.duration_s < math.inf
+        self._require(length_ok, "duration_s", "more than 0 seconds")
         self._require(self.max_pixels >= 1, "max_pixels", "1 or more pixels")
         if not (self.out or self.masks or self.json or self.labels):
             raise UsageError(
@@ -104,7 +106,10 @@ class RunConfig:
 
     def _require(self, ok: bool, name: str, accepted: str) -> None:
         if not ok:
-            raise UsageError(f"{name} is {getattr(self, name)!r}", accepted=f"{name}: {accepted}")
+            option = name.removesuffix("_s").replace("_", "-")
+            raise UsageError(
+                f"--{option} is {getattr(self, name)!r}", accepted=f"--{option}: {accepted}"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options for a JSON file."""

@@ -7,11 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from losszero_rt.errors import OutputError
 from losszero_rt.frame import Frame, Planes, VideoInfo
 from losszero_rt.preprocess import reduce_to, rgb_to_yuv
 from losszero_rt.ride import Ride, RideSpec
 from losszero_rt.timings import now_s
-from losszero_rt.video import EncodeOptions, VideoSink, check_output
+from losszero_rt.video import EncodeOptions, VideoSink, check_output, check_writable
 
 # Divides all usual frame rates and the milliseconds of variable ones.
 TIME_BASE = Fraction(1, 90000)
@@ -47,13 +48,16 @@ def write_ride(
         labels: Folder for the label files; made if its parent exists.
         force: Overwrite.
 
+    Returns:
+        What was written.
+
     Raises:
         UsageError: The suffix is no video's.
         OutputError: Files exist, or cannot be written.
     """
     check_output(path, sources=[], force=force)
     if labels is not None:
-        labels.mkdir(exist_ok=True)
+        _make_label_folder(labels, force=force)
     ride = Ride(spec)
     sink = VideoSink(path, info=_info(spec, ride), options=RIDE_ENCODING, force=force)
     start_s = now_s()
@@ -64,7 +68,7 @@ def write_ride(
             to_planes(drawn.pixels_HWC, canvas)
             sink.write(canvas, frame=_frame(index, time_s, spec.rate, canvas))
             if labels is not None:
-                cv2.imwrite(str(labels / f"{index:06d}.png"), drawn.labels_HW)
+                _write_labels(labels / f"{index:06d}.png", drawn.labels_HW)
     except BaseException:
         sink.abort()
         raise
@@ -73,12 +77,39 @@ def write_ride(
     return RideFiles(video=path, labels=labels, num_frames=ride.num_frames, fps=fps)
 
 
+def _make_label_folder(labels: Path, *, force: bool) -> None:
+    try:
+        labels.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{labels} is no folder that can be written: {error.strerror}",
+            accepted="a folder, or the name of a new one in an existing folder",
+        ) from error
+    check_writable(labels / "probe", force=True)
+    if any(labels.glob("*.png")) and not force:
+        raise OutputError(
+            f"{labels} holds PNG files already",
+            remedy="choose an empty folder, or add --force to overwrite",
+        )
+
+
+def _write_labels(path: Path, labels_HW: np.ndarray) -> None:
+    _, png = cv2.imencode(".png", labels_HW)
+    try:
+        path.write_bytes(png.tobytes())
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
 def to_planes(pixels_HWC: np.ndarray, canvas: Planes) -> None:
-    """Convert RGB pixels, uint8 (H, W, 3), into the planes of a canvas."""
+    """Convert RGB pixels, uint8 (H, W, 3), into planes, one row or column larger if need be."""
+    bottom = canvas.y.shape[0] - pixels_HWC.shape[0]
+    right = canvas.y.shape[1] - pixels_HWC.shape[1]
+    if bottom or right:
+        pixels_HWC = cv2.copyMakeBorder(pixels_HWC, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
     yuv_HWC = cv2.transform(pixels_HWC, rgb_to_yuv(canvas.matrix, canvas.full_range))
     y, u, v = cv2.split(yuv_HWC)
-    height, width = y.shape
-    canvas.y[:height, :width] = y
+    canvas.y[...] = y
     chroma_wh = (canvas.u.shape[1], canvas.u.shape[0])
     canvas.u[...] = reduce_to(u, chroma_wh)
     canvas.v[...] = reduce_to(v, chroma_wh)

@@ -1,7 +1,7 @@
 """How a run ends: its exit code, and JSON files that are whole or absent."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,29 @@ def give_up(ledger: Ledger) -> None:
     """Settle the frames that were under way when a source failed."""
     for _ in range(ledger.read - ledger.settled):
         ledger.settle("dropped", reason="aborted")
+
+
+def publish(
+    make_report: Callable[[], dict[str, Any]],
+    *,
+    writers: Iterable[Callable[[dict[str, Any]], None]],
+    failures: list[LossZeroError],
+) -> dict[str, Any]:
+    """Hand the report to everyone who writes it down.
+
+    A writer that fails is added to ``failures``, and the report is made anew for the next one.
+
+    Returns:
+        The report as it is in the end.
+    """
+    report = make_report()
+    for write in writers:
+        try:
+            write(report)
+        except OutputError as error:
+            failures.append(error)
+            report = make_report()
+    return report
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

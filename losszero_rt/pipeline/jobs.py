@@ -1,40 +1,51 @@
-"""Which source goes to which file; every output is checked before anything is computed."""
+"""Which source goes to which files; every output is checked before anything is computed."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from losszero_rt.errors import OutputError, UsageError
 from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.pipeline.options import encode_options
 from losszero_rt.video import (
     FORMATS,
-    IMAGE_SUFFIXES,
     STILL_SUFFIXES,
     check_output,
+    check_writable,
     expand_sources,
 )
-from losszero_rt.video.output_path import check_writable
+from losszero_rt.video.encoders import candidates
+from losszero_rt.video.image_source import is_image
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One source with the file it is drawn into.
+    """One source with the files it is drawn into.
 
     Attributes:
         source: Path of the source.
         output: Path of the video or picture to write; None for none.
+        is_still: Whether the source is a picture.
+        folder: Folder inside those of masks and labels where its files lie; empty for the
+            folders themselves. Of several videos each has its own, named like the source.
     """
 
     source: Path
     output: Path | None
+    is_still: bool = False
+    folder: str = ""
 
     @property
-    def is_still(self) -> bool:
-        """Whether the source is a picture by its name."""
-        return self.source.suffix.lower() in IMAGE_SUFFIXES
+    def still_stem(self) -> str | None:
+        """Name of a picture's mask and label file; None for a video, whose frames have numbers."""
+        return self.source.stem if self.is_still else None
 
 
 def plan_jobs(specs: list[str], *, config: RunConfig) -> list[Job]:
     """Expand the sources, name the outputs and check that all of them can be written.
+
+    Returns:
+        What is to be done; with ``resume`` without the sources whose output is there.
 
     Raises:
         InputError: A source does not exist or holds no media.
@@ -42,72 +53,108 @@ def plan_jobs(specs: list[str], *, config: RunConfig) -> list[Job]:
         OutputError: A folder is missing or cannot be written.
     """
     paths = [path for spec in specs for path in expand_sources(spec)]
-    into_folder = config.out is not None and (len(paths) > 1 or config.out.is_dir())
+    into_folder = _into_folder(specs, config.out, num_sources=len(paths))
     if config.out is not None and into_folder:
         _make_folder(config.out, option="--out")
-    jobs = [_job(path, config.out, into_folder=into_folder) for path in paths]
-    _refuse_clashes(jobs)
+    jobs = [_job(path, config.out, into_folder, alone=len(paths) == 1) for path in paths]
+    _refuse_clashes(jobs, config)
     finished = {job.output for job in jobs if config.resume and job.output and job.output.exists()}
     for job in jobs:
         if job.output is not None and job.output not in finished:
-            _check_output(job, job.output, sources=paths, force=config.force)
-    check_side_outputs(config, sources=paths)
+            _check_job(job, job.output, sources=paths, config=config)
+    check_side_outputs(config, jobs=jobs)
     return [job for job in jobs if job.output is None or job.output not in finished]
 
 
-def _job(path: Path, out: Path | None, *, into_folder: bool) -> Job:
+def _into_folder(specs: list[str], out: Path | None, *, num_sources: int) -> bool:
+    """Say whether ``out`` is a folder: for several sources, or for whatever a folder may hold."""
+    if out is None or out.is_dir():
+        return out is not None
+    several = num_sources > 1 or not all(Path(spec).is_file() for spec in specs)
+    if num_sources > 1 and out.suffix.lower() in (*FORMATS, *STILL_SUFFIXES):
+        raise UsageError(
+            f"{num_sources} sources and one file {out}",
+            accepted="a folder for several sources",
+            remedy=f"--out {out.with_suffix('')}",
+        )
+    return num_sources > 1 or (several and not out.suffix)
+
+
+def _job(path: Path, out: Path | None, into_folder: bool, *, alone: bool) -> Job:
+    is_still = is_image(path)
+    folder = "" if alone or is_still else path.stem
     if out is None or not into_folder:
-        return Job(source=path, output=out)
+        return Job(source=path, output=out, is_still=is_still, folder=folder)
     suffix = path.suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
+    if is_still:
         known = suffix if suffix in STILL_SUFFIXES else ".png"
     else:
         known = suffix if suffix in FORMATS else ".mp4"
-    return Job(source=path, output=out / (path.stem + known))
+    return Job(source=path, output=out / (path.stem + known), is_still=is_still, folder=folder)
 
 
-def _check_output(job: Job, output: Path, *, sources: list[Path], force: bool) -> None:
+def _check_job(job: Job, output: Path, *, sources: list[Path], config: RunConfig) -> None:
     if not job.is_still:
-        check_output(output, sources=sources, force=force)
+        check_output(output, sources=sources, force=config.force)
+        candidates(encode_options(config), container=FORMATS[output.suffix.lower()])
         return
     if output.suffix.lower() not in STILL_SUFFIXES:
         raise UsageError(
             f"cannot write the picture {job.source.name} to {output.name}",
             accepted=f"a name that ends in {', '.join(STILL_SUFFIXES)}",
         )
-    check_writable(output, sources=sources, force=force)
+    check_writable(output, sources=sources, force=config.force)
 
 
-def _refuse_clashes(jobs: list[Job]) -> None:
-    seen: dict[Path, Path] = {}
-    for job in jobs:
-        if job.output is None:
-            continue
-        if job.output in seen:
+def _refuse_clashes(jobs: list[Job], config: RunConfig) -> None:
+    """Refuse two writers of one file, be it a video, a picture, a mask or a report."""
+    outputs = [job.output for job in jobs if job.output is not None]
+    outputs += [path for path in (config.json, config.report) if path is not None]
+    if config.masks is not None:
+        outputs += [config.masks / _mask_name(job) for job in jobs]
+    for path, count in Counter(path.absolute() for path in outputs).items():
+        if count > 1:
             raise UsageError(
-                f"{seen[job.output]} and {job.source} would both be written to {job.output}",
-                accepted="sources with different names",
-                remedy="run them one by one with an --out of their own",
+                f"{path} would be written {count} times",
+                accepted="sources and outputs with different names",
+                remedy="run sources of the same name one by one, with an --out of their own",
             )
-        seen[job.output] = job.source
 
 
-def check_side_outputs(config: RunConfig, *, sources: list[Path]) -> None:
+def _mask_name(job: Job) -> str:
+    return f"{job.still_stem}.png" if job.is_still else f"{job.folder}/000000.png"
+
+
+def check_side_outputs(config: RunConfig, *, jobs: list[Job]) -> None:
     """Check mask folder, JSON file, report and label folder before the model loads."""
+    sources = [job.source for job in jobs]
     for option, path in (("--json", config.json), ("--report", config.report)):
         if path is not None:
             _check_side_file(path, option=option, sources=sources, config=config)
-    if config.masks is not None:
-        _make_folder(config.masks, option="--masks")
-        if any(config.masks.glob("*.png")) and not (config.force or config.resume):
-            raise OutputError(
-                f"--masks {config.masks} holds PNG files already",
-                remedy="choose an empty folder, or add --force to overwrite",
-            )
     if config.labels is not None and not config.labels.is_dir():
         raise UsageError(
             f"--labels {config.labels} is no folder",
-            accepted="a folder of 8-bit id PNG files: <stem>.png for pictures, 000000.png for frames",
+            accepted="8-bit id PNG files: <stem>.png of a picture, 000000.png of a frame",
+        )
+    if config.masks is not None:
+        _check_masks(config.masks, jobs=jobs, config=config)
+
+
+def _check_masks(masks: Path, *, jobs: list[Job], config: RunConfig) -> None:
+    if config.labels is not None and masks.absolute() == config.labels.absolute():
+        raise UsageError(
+            f"--masks and --labels are both {masks}: the labels would be overwritten",
+            accepted="two different folders",
+        )
+    _make_folder(masks, option="--masks")
+    for job in jobs:
+        if job.is_still:
+            sources = [other.source for other in jobs]
+            check_writable(masks / _mask_name(job), sources=sources, force=True)
+    if any(masks.rglob("*.png")) and not (config.force or config.resume):
+        raise OutputError(
+            f"--masks {masks} holds PNG files already",
+            remedy="choose an empty folder, or add --force to overwrite",
         )
 
 

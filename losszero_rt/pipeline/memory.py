@@ -5,30 +5,32 @@ from pathlib import Path
 from losszero_rt.errors import UsageError
 from losszero_rt.frame import VideoInfo
 from losszero_rt.pipeline.config import RunConfig
-from losszero_rt.pipeline.options import batch_of
-from losszero_rt.pipeline.pipeline import COMPUTED_BYTES, DECODED_BYTES
+from losszero_rt.pipeline.options import NUM_REQUESTS, batch_of
+from losszero_rt.pipeline.pipeline import COMPUTED_BYTES, DECODED_BYTES, DECODED_ITEMS
 
 # Measured: interpreter, libraries and a network of a few million weights, before the first frame.
-_STANDING_BYTES = 400 * 2**20
+_STANDING_BYTES = 300 * 2**20
 # Pictures that a decoder holds as references, and an encoder likewise.
 _CODEC_FRAMES = 12
-_CGROUP_LIMIT, _CGROUP_USE = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 def estimate_bytes(info: VideoInfo, *, config: RunConfig) -> int:
     """Return roughly what a source needs at most, bytes.
 
-    One batch of frames is being gathered, one waits and one is painted; each of the two queues
-    lets one item in however large it is.
+    Beside the queues, one batch of frames is being gathered and one is painted; each queue lets
+    one item in however large it is.
     """
     height, width = info.size
     frame_bytes = height * width * 3 // 2
     batch_bytes = batch_of(config) * frame_bytes
-    queued = max(DECODED_BYTES, frame_bytes) + max(COMPUTED_BYTES, batch_bytes)
+    decoded = max(frame_bytes, min(DECODED_BYTES, DECODED_ITEMS * frame_bytes))
+    computed = max(batch_bytes, min(COMPUTED_BYTES, NUM_REQUESTS * batch_bytes))
     encoding = 0
     if config.out is not None:
         encoding = _CODEC_FRAMES * frame_bytes * (2 if config.view == "side" else 1)
-    return _STANDING_BYTES + queued + 2 * batch_bytes + _CODEC_FRAMES * frame_bytes + encoding
+    coding = _CODEC_FRAMES * frame_bytes + encoding
+    return _STANDING_BYTES + decoded + computed + 2 * batch_bytes + coding
 
 
 def available_bytes() -> int | None:
@@ -61,9 +63,12 @@ def check_memory(info: VideoInfo, *, config: RunConfig) -> None:
 
 
 def _group_room() -> int | None:
-    """Return what a container's limit leaves; None without a limit."""
+    """Return what a container's limit leaves, file cache counted as free; None without a limit."""
     try:
-        limit = int(Path(_CGROUP_LIMIT).read_text())
-        return max(0, limit - int(Path(_CGROUP_USE).read_text()))
-    except (OSError, ValueError):
+        limit = int((_CGROUP / "memory.max").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        cached = next(int(ln.split()[1]) for ln in lines if ln.startswith("inactive_file "))
+    except (OSError, StopIteration, ValueError):
         return None
+    return max(0, limit - used + cached)

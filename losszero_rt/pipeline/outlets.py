@@ -4,6 +4,7 @@ Every outlet has the same four methods. A failing outlet is closed and reported,
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -49,8 +50,8 @@ class MaskWriter:
     """Writes 8-bit PNG files of class ids at the frame's size.
 
     Args:
-        folder: Existing folder.
-        size: (height, width) of the picture as stored, without padding.
+        folder: Folder in an existing one.
+        size: (height, width) of the upright picture without padding.
         still: Stem of the file name when the source is a still.
     """
 
@@ -60,6 +61,10 @@ class MaskWriter:
         self._folder = folder
         self._size = size
         self._still = still
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make {folder}: {error.strerror}") from error
 
     def take(
         self, frame: Frame, *, labels_HW: np.ndarray, shares: np.ndarray, stage_ms: StageTimes
@@ -67,7 +72,7 @@ class MaskWriter:
         """Write one mask file."""
         path = self._folder / f"{file_stem(frame.index, still=self._still)}.png"
         full_HW = labels_at(labels_HW, size=frame.planes.size)
-        ok, png = cv2.imencode(".png", full_HW[: self._size[0], : self._size[1]])
+        ok, png = cv2.imencode(".png", without_padding(full_HW, size=self._size))
         assert ok, "OpenCV encodes every uint8 picture"
         try:
             path.write_bytes(png.tobytes())
@@ -75,16 +80,29 @@ class MaskWriter:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
     def lose(self, lost: LostFrame) -> None:
-        """A lost frame has no mask."""
+        """Leave a lost frame without a mask."""
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def without_padding(map_HW: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
+    """Cut the row and column off that an odd picture was given to make its size even."""
+    return map_HW[: size[0], : size[1]]
 
 
 class JsonLines:
     """Writes one JSON line a frame, and the report as the last line.
 
     The file is written under a ``.part`` name and gets its own when the report is in.
+
+    Args:
+        path: The file.
+        classmap: Names of the classes.
+
+    Attributes:
+        source: The source whose frames come.
+        failed: Whether the file could not be written on; it was said, and stays as it is.
     """
 
     name = "json"
@@ -94,8 +112,9 @@ class JsonLines:
         self._part = path.with_name(path.name + ".part")
         self._names = classmap.names
         self.source = ""
+        self.failed = False
         try:
-            self._file: TextIO = self._part.open("w", encoding="utf-8")
+            self._file: TextIO = self._part.open("w", buffering=1, encoding="utf-8")
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
@@ -122,22 +141,34 @@ class JsonLines:
         self._write(line | {"fate": lost.fate, "reason": lost.reason})
 
     def close(self) -> None:
-        """Hand what was written to the system; the file stays open for the next source."""
-        self._file.flush()
+        """Leave the file open for the next source; every line is with the system already."""
 
     def finish(self, report: dict[str, Any]) -> None:
-        """Write the report as the last line and give the file its name."""
+        """Write the report as the last line and name the file, unless a line is missing."""
+        if self.failed:
+            return
+        self._write({"report": report})
         try:
-            self._write({"report": report})
             self._file.close()
             self._part.replace(self._path)
         except OSError as error:
             raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
 
+    def abandon(self) -> None:
+        """Close the file; what it holds stays under its ``.part`` name, nothing leaves nothing."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            if not self._part.stat().st_size:
+                self._part.unlink()
+
     def _write(self, line: dict[str, Any]) -> None:
         try:
             self._file.write(json.dumps(line, allow_nan=False) + "\n")
         except OSError as error:
+            self.failed = True
+            with suppress(OSError):
+                self._file.close()
             raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
 
 
@@ -172,14 +203,18 @@ class Scorer:
     Args:
         folder: Folder of 8-bit id PNG files named as :class:`MaskWriter` names them.
         accuracy: Collects the scores over all sources.
+        size: (height, width) of the upright picture without padding.
         still: Stem of the file name when the source is a still.
     """
 
     name = "labels"
 
-    def __init__(self, folder: Path, *, accuracy: Accuracy, still: str | None) -> None:
+    def __init__(
+        self, folder: Path, *, accuracy: Accuracy, size: tuple[int, int], still: str | None
+    ) -> None:
         self._folder = folder
         self._accuracy = accuracy
+        self._size = size
         self._still = still
 
     def take(
@@ -189,13 +224,16 @@ class Scorer:
         path = self._folder / f"{file_stem(frame.index, still=self._still)}.png"
         if not path.is_file():
             return
+        if frame.planes.size != self._size:
+            full_HW = labels_at(labels_HW, size=frame.planes.size)
+            labels_HW = without_padding(full_HW, size=self._size)
         try:
             self._accuracy.add(labels_HW, truth=read_label_file(path))
         except ValueError as error:
             raise InputError(f"{path}: {error}") from error
 
     def lose(self, lost: LostFrame) -> None:
-        """A lost frame is not scored."""
+        """Leave a lost frame out of the scores."""
 
     def close(self) -> None:
         """Nothing is held open."""

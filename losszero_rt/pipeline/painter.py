@@ -113,6 +113,8 @@ class LiveLine:
             span_s = self._handed_s[-1] - self._handed_s[0]
             fps = (len(self._handed_s) - 1) / span_s if span_s > 0 else 0.0
             p95 = Percentiles.of(self._latency_ms).p95
-            lost = self._ledger.num_dropped + self._ledger.late + self._ledger.corrupt
+            ledger = self._ledger
+            dropped = ledger.num_dropped - ledger.dropped["stride"]
+            lost = dropped + ledger.late + ledger.corrupt
             self._text = f"{fps:.1f} FPS  p95 {p95:.0f} ms  lost {lost}  {self._suffix}"
         return self._text

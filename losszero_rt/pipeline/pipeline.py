@@ -7,6 +7,7 @@ closed from the source down, which wakes and joins every thread, and the error g
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -70,7 +71,7 @@ class Pipeline:
         num_classes: int,
         should_stop: Callable[[], bool],
     ) -> None:
-        self._batcher = Batcher(engine, spec=spec)
+        self._batcher = Batcher(engine, spec=spec, num_requests=num_requests)
         self._input_size = spec.size
         self._meter = meter
         self._ledger = ledger
@@ -124,6 +125,8 @@ class Pipeline:
         finally:
             decoded.close()
             computed.close()
+            self._batcher.collect()
+        self._tell(outlets, lambda outlet: outlet.close())
         return self._failures
 
     def on_muxed(self, pts: int, handed_at_s: float) -> None:
@@ -164,7 +167,7 @@ class Pipeline:
                 self._show(item, labels_HW, stage_ms, sink, painter, outlets)
             elif isinstance(item, LostFrame):
                 self._ledger.settle(item.fate, reason=item.reason)
-                self._tell(outlets, lambda outlet, lost=item: outlet.lose(lost))
+                self._tell(outlets, partial(_lose, lost=item))
             elif sink is not None:
                 sink.copy(item)
 
@@ -217,3 +220,7 @@ class Pipeline:
             except LossZeroError as error:
                 self._failures.append(error)
                 outlets.remove(outlet)
+
+
+def _lose(outlet: Outlet, *, lost: LostFrame) -> None:
+    outlet.lose(lost)

@@ -22,6 +22,10 @@ class Progress(Protocol):
         """Show one line."""
         ...
 
+    def fail(self, text: str) -> None:
+        """Show one line that says what went wrong."""
+        ...
+
     def note(self, text: str) -> None:
         """Show one line if details are wanted."""
         ...

@@ -12,6 +12,7 @@ from typing import Any
 import losszero_rt
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine import EngineInfo
+from losszero_rt.errors import ExitCode
 from losszero_rt.ledger import Ledger
 from losszero_rt.timings import Series, StageTimings, now_s
 
@@ -74,8 +75,10 @@ class SourceResult:
         output: Path, frames and duration of its video or picture; None without one.
         incomplete: Why the source ended early; None when it did not.
         missing_share: Share of the declared frames that never came, 0..1.
+        num_resumed: Frames that an interrupted run had written already, and that were kept.
         warnings: Lines a person should see.
         error: Why it could not be processed; None when it was.
+        error_code: Exit code that goes with ``error``.
     """
 
     name: str
@@ -83,8 +86,10 @@ class SourceResult:
     output: dict[str, Any] | None
     incomplete: str | None = None
     missing_share: float = 0.0
+    num_resumed: int = 0
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    error_code: ExitCode = ExitCode.OK
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for a JSON file."""
@@ -94,6 +99,7 @@ class SourceResult:
             "output": self.output,
             "incomplete": self.incomplete,
             "missing_share": round(self.missing_share, 6),
+            "resumed_frames": self.num_resumed,
             "warnings": list(self.warnings),
             "error": self.error,
         }
@@ -129,6 +135,7 @@ def build_report(
         "format": REPORT_FORMAT,
         "version": losszero_rt.__version__,
         "frames": meter.ledger.as_dict(),
+        "resumed_frames": sum(source.num_resumed for source in sources),
         "warmup_frames": skip,
         "fps": round(meter.fps, 3),
         "elapsed_s": round(elapsed_s, 3),

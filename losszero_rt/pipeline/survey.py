@@ -2,16 +2,25 @@
 
 import os
 import platform
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import losszero_rt
 from losszero_rt.bundle import Bundle, list_bundles
 from losszero_rt.engine import engine_facts, fits
+from losszero_rt.errors import ModelError, clean_text
 from losszero_rt.video import codec_facts
+
+SCREEN_COLUMNS = 110
 
 
 def model_cards() -> list[dict[str, Any]]:
-    """Return what a person should know of every bundle that ships."""
+    """Return what a person should know of every bundle that ships.
+
+    Raises:
+        ModelError: One of them is broken.
+    """
     return [_card(Bundle.open(path)) for path in list_bundles()]
 
 
@@ -32,23 +41,35 @@ def _card(bundle: Bundle) -> dict[str, Any]:
 
 def models_text(cards: list[dict[str, Any]]) -> str:
     """Return the cards as text."""
-    blocks = []
-    for card in cards:
-        scores = card["scores"]
-        low, high = scores["miou_ci95"]
-        classes = "  ".join(f"{name} {iou:.3f}" for name, iou in scores["class_iou"].items())
-        blocks.append(
-            f"{card['name']}  ({card['sha256'][:12]})\n"
-            f"  network   {_network_text(card['network'])}, input {_size(card['input_size'])}\n"
-            f"  mIoU      {scores['miou']:.3f} [{low:.3f}, {high:.3f}] on {scores['dataset']}"
-            f", n={scores['n']}\n"
-            f"  classes   {classes}\n"
-            f"  licence   {card['licence']}\n"
-            f"  data      {card['attribution']}\n"
-            f"  parity    {'proved at export' if card['verified'] else 'UNVERIFIED'}\n"
-            f"  path      {card['path']}"
-        )
-    return "\n\n".join(blocks)
+    blocks = [_card_text(card) for card in cards]
+    return "\n\n".join(blocks) or "no model ships with this installation"
+
+
+def _card_text(card: dict[str, Any]) -> str:
+    return (
+        f"{card['name']}  ({card['sha256'][:12]})\n"
+        f"  network   {_network_text(card['network'])}, input {_size(card['input_size'])}\n"
+        f"{_scores_text(card['scores'], names=card['classes'])}"
+        f"  licence   {card['licence']}\n"
+        f"  data      {card['attribution']}\n"
+        f"  parity    {'proved at export' if card['verified'] else 'UNVERIFIED'}\n"
+        f"  path      {card['path']}"
+    )
+
+
+def _scores_text(scores: dict[str, Any], *, names: list[str]) -> str:
+    if scores.get("miou") is None:
+        return f"  mIoU      not measured\n  classes   {', '.join(names)}\n"
+    low, high = scores["miou_ci95"]
+    classes = "  ".join(
+        f"{name} {'n/a' if iou is None else format(iou, '.3f')}"
+        for name, iou in scores["class_iou"].items()
+    )
+    return (
+        f"  mIoU      {scores['miou']:.3f} [{low:.3f}, {high:.3f}] on {scores['dataset']}"
+        f", n={scores['n']}\n"
+        f"  classes   {classes}\n"
+    )
 
 
 def _network_text(network: dict[str, Any]) -> str:
@@ -65,26 +86,48 @@ def machine_facts() -> dict[str, Any]:
         "losszero_rt": losszero_rt.__version__,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "engines": engine_facts(),
         "codecs": codec_facts(),
-        "models": {path.name: fits(Bundle.open(path)) for path in list_bundles()},
+        "models": {path.name: _verdicts(path) for path in list_bundles()},
     }
+
+
+def _verdicts(path: Path) -> dict[str, str]:
+    try:
+        return {str(name): verdict for name, verdict in fits(Bundle.open(path)).items()}
+    except ModelError as error:
+        return {"broken": str(error)}
 
 
 def doctor_text(facts: dict[str, Any]) -> str:
     """Return the facts as one screen of text."""
-    lines = [
+    lines: list[str] = []
+    rows = [
         f"losszero-rt {facts['losszero_rt']}, Python {facts['python']}, {facts['system']}"
         f", {facts['cores']} cores"
     ]
     for title in ("engines", "codecs"):
-        lines.append(title)
-        lines += [f"  {name:<14} {_value_text(value)}" for name, value in facts[title].items()]
+        rows.append(title)
+        rows += [f"  {name:<14} {_value_text(value)}" for name, value in facts[title].items()]
     for name, engines in facts["models"].items():
-        lines.append(f"model {name}")
-        lines += [f"  {engine:<14} {verdict}" for engine, verdict in engines.items()]
+        rows.append(f"model {name}")
+        rows += [f"  {engine:<14} {verdict}" for engine, verdict in engines.items()]
+    for row in rows:
+        lines += _wrapped(clean_text(row))
     return "\n".join(lines)
+
+
+def _wrapped(row: str) -> list[str]:
+    return textwrap.wrap(
+        row,
+        SCREEN_COLUMNS,
+        subsequent_indent=" " * 17,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _value_text(value: Any) -> str:

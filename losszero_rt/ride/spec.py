@@ -86,8 +86,8 @@ class RideFrame:
 
     index: int
     time_s: float
-    pixels_HWC: NDArray[np.uint8]  # noqa: N815
-    labels_HW: NDArray[np.uint8]  # noqa: N815
+    pixels_HWC: NDArray[np.uint8]
+    labels_HW: NDArray[np.uint8]
 
     def __repr__(self) -> str:
         """Show shapes, not data."""

@@ -1,13 +1,16 @@
 """Packets in, pictures out, and an account of the packets that never became one."""
 
+import atexit
 import heapq
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import av.error
 from av.packet import Packet
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -36,6 +39,16 @@ class Picture:
     decode_ms: float
 
 
+_OPEN: "WeakSet[PictureDecoder]" = WeakSet()
+
+
+@atexit.register
+def _rest_all() -> None:
+    """Close decoders that were left open, while their threads may still take the lock."""
+    for decoder in tuple(_OPEN):
+        decoder.close()
+
+
 class PictureDecoder:
     """Decodes one stream packet by packet, and outlives packets that cannot be decoded.
 
@@ -56,7 +69,7 @@ class PictureDecoder:
     def __init__(
         self, stream: VideoStream, *, threads: int, max_pixels: int, ordered: bool
     ) -> None:
-        self._context = stream.codec_context
+        self._context: VideoCodecContext = stream.codec_context
         self._context.thread_type = "AUTO"
         self._context.thread_count = threads
         self._context.options = {"max_pixels": str(max_pixels)}
@@ -69,6 +82,7 @@ class PictureDecoder:
         self._num_errors = 0
         self._spent_ms = 0.0
         self.bad_in_a_row = 0
+        _OPEN.add(self)
 
     @property
     def gave_up(self) -> bool:
@@ -91,11 +105,15 @@ class PictureDecoder:
         return (*named, *(None for _ in range(self._unnamed if complaints else 0)))
 
     def close(self) -> None:
-        """Let worker threads come to rest.
+        """Let worker threads come to rest. Idempotent.
 
-        Freeing a decoder holds the interpreter lock and waits for its threads; a thread that
-        wants to log waits for the lock. Emptied threads do not log.
+        Freeing a decoder holds the interpreter lock and waits for its threads, and a thread that
+        logs wants the lock: they would wait for each other. Emptied threads do not log.
         """
+        _OPEN.discard(self)
+        self._context.flush_buffers()
+
+    def __del__(self) -> None:
         self._context.flush_buffers()
 
     def _expect(self, pts: int | None) -> None:

@@ -98,6 +98,8 @@ class StillSource:
 
 def is_image(path: Path) -> bool:
     """Tell a still image by its first bytes; the suffix decides where they say nothing."""
+    if not path.is_file():  # opening a pipe would wait for its other end
+        return path.suffix.lower() in IMAGE_SUFFIXES
     try:
         with path.open("rb") as file:
             head = file.read(16)

@@ -25,6 +25,10 @@ _CONTAINERS = (
     "dv,gif,apng,ivf,h264,hevc,vvc,obu,av1,m4v,mjpeg,mpjpeg,h263,h261,vc1,rm,wtv,gxf,swf,nsv,"
     "yuv4mpegpipe"
 )
+# Texts in a file need not be UTF-8; from version 19 on PyAV does not mind by itself.
+_TOLERANT: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 _ACCEPTED = "a video file such as mp4, mov, mkv, webm, avi or ts"
 
 
@@ -102,7 +106,10 @@ def _open_container(path: Path, *, max_pixels: int) -> InputContainer:
         "max_pixels": str(max_pixels),
     }
     try:
-        return av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace")
+        container: InputContainer = av.open(
+            f"file:{path.absolute()}", "r", options=options, **_TOLERANT
+        )
+        return container
     except PermissionError as error:
         raise InputError(f"{path}: permission denied") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:

@@ -12,13 +12,14 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from losszero_rt.errors import LossZeroError, OutputError
-from losszero_rt.frame import Cargo, Frame, Planes, VideoInfo
+from losszero_rt.frame import Cargo, Frame, Planes, StreamItem, VideoInfo
 from losszero_rt.timings import now_s
 from losszero_rt.video.audio import AudioTracks
 from losszero_rt.video.encoders import EncodeOptions, add_video, candidates
 from losszero_rt.video.muxing import ISO_FORMATS, open_output, output_errors
 from losszero_rt.video.output_path import check_output, format_of, part_of
 from losszero_rt.video.picture import view_of
+from losszero_rt.video.resuming import KeptPacket, KeptPart
 from losszero_rt.video.source import VideoSource
 from losszero_rt.video.verification import verify
 
@@ -63,8 +64,10 @@ class VideoSink:
         audio_from: Open source whose audio tracks are copied; None for a silent output.
         origin_pts: Source time that becomes zero, in units of ``info.time_base``.
         force: Whether an existing file may be replaced.
+        resume: Go on with what an interrupted run left, see :meth:`go_on`.
 
     Attributes:
+        num_kept: Frames that an interrupted run had written already.
         codec: Encoder in use.
         notes: Lines a person should see.
         on_muxed: Called with the source pts and the monotonic clock, seconds, whenever a frame
@@ -85,6 +88,7 @@ class VideoSink:
         audio_from: VideoSource | None = None,
         origin_pts: int = 0,
         force: bool = False,
+        resume: bool = False,
     ) -> None:
         check_output(path, sources=[audio_from.path] if audio_from else (), force=force)
         self._path, self._part = path, part_of(path)
@@ -100,7 +104,18 @@ class VideoSink:
         self._idle: list[tuple[Planes, VideoFrame]] = []
         self._lent: dict[Planes, VideoFrame] = {}
         self._closed = False
-        self._open(audio_from)
+        self._kept = KeptPart.find(path) if resume else None
+        self.num_kept = self._kept.num_frames if self._kept else 0
+        try:
+            self._open(audio_from)
+        except BaseException:
+            if self._kept:
+                self._kept.give_back()
+            raise
+
+    def go_on(self, items: Iterable[StreamItem]) -> Iterable[StreamItem]:
+        """Put what is kept in the place of those frames of ``items`` that it shows."""
+        return self._kept.replay(items, shift=self._shift) if self._kept else items
 
     def canvas(self) -> Planes:
         """Return writable planes of the output's size, yuv420p; the caller's until :meth:`write`.
@@ -131,12 +146,15 @@ class VideoSink:
         self._idle.append((canvas, picture))
 
     def copy(self, cargo: Cargo) -> None:
-        """Write an audio packet of the source.
+        """Write an audio packet of the source, or a picture that is kept.
 
         Raises:
             OutputError: The file cannot be written on; call :meth:`abort`.
         """
         packet = cargo.packet
+        if isinstance(packet, KeptPacket):
+            self._copy_kept(packet)
+            return
         assert isinstance(packet, Packet), "cargo comes from a VideoSource"
         with output_errors(self._part):
             for piece in self._audio.take(packet):
@@ -168,6 +186,8 @@ class VideoSink:
             )
         with output_errors(self._part):
             self._part.replace(self._path)
+            if self._kept:
+                self._kept.discard()
         return SinkReport(
             path=self._path,
             frames=report.frames,
@@ -187,6 +207,18 @@ class VideoSink:
             self._finish()
         with suppress(av.error.FFmpegError, OSError):
             self._container.close()
+        if not self._written:
+            self._part.unlink(missing_ok=True)
+
+    def _copy_kept(self, kept: KeptPacket) -> None:
+        packet = kept.packet
+        packet.stream = self._video
+        packet.time_base = self._info.time_base
+        packet.pts = packet.dts = kept.pts + self._shift
+        packet.duration = kept.duration
+        self._written.append(packet.pts)
+        with output_errors(self._part):
+            self._container.mux_one(packet)
 
     def _finish(self) -> None:
         """Write what encoders still hold."""
@@ -214,6 +246,8 @@ class VideoSink:
                 self.codec = name
                 break
         self.notes += self._audio.notes
+        if self._kept:
+            self._kept.check(self._video.codec_context, size=self._size)
         with output_errors(self._part):
             self._container.start_encoding()
 

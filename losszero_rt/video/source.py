@@ -26,6 +26,10 @@ from losszero_rt.video.timestamps import PtsClock, Window
 
 # Containers that store decoding times only.
 _UNORDERED = ("avi",)
+# Containers that know their key frames. Others are entered anywhere, this long before the wanted
+# part, and a key frame is hoped for on the way.
+_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
+_UNINDEXED_RESERVE_S = 10
 # Audio that belongs to the last frames of a bounded part may lie this far behind them.
 _INTERLEAVING_S = 1.0
 
@@ -143,9 +147,11 @@ class VideoSource:
             self._seek(file)
 
     def _seek(self, file: OpenFile) -> None:
-        """Go to the key frame before the start; where that fails, frames are read and skipped."""
+        """Go to a key frame before the start; where that fails, frames are read and skipped."""
+        reserve_s = 0 if file.container.format.name in _INDEXED else _UNINDEXED_RESERVE_S
+        target = self._window.start_pts - round(reserve_s / self._time_base)
         try:
-            file.container.seek(self._window.start_pts, stream=file.video)
+            file.container.seek(max(target, file.video.start_time or 0), stream=file.video)
         except av.error.FFmpegError:
             self.warnings.append("the file cannot be searched; frames before the start were read")
 
@@ -208,13 +214,12 @@ class VideoSource:
     def _losses(self, times: tuple[int | None, ...]) -> Iterator[LostFrame]:
         for pts in times:
             if pts is None or not (self._window.before(pts) or self._window.after(pts)):
-                yield self._lost(pts, fate_corrupt=True)
+                index = self._next_index()
+                yield LostFrame(index=index, pts=pts, fate="corrupt", reason="undecodable")
 
-    def _lost(self, pts: int | None, *, fate_corrupt: bool) -> LostFrame:
-        index, self._num_read = self._num_read, self._num_read + 1
-        if fate_corrupt:
-            return LostFrame(index=index, pts=pts, fate="corrupt", reason="undecodable")
-        return LostFrame(index=index, pts=pts, fate="dropped", reason="non-monotonic")
+    def _next_index(self) -> int:
+        self._num_read += 1
+        return self._num_read - 1
 
     def _item(self, picture: Picture) -> StreamItem | None:
         """Make a frame of a picture; None outside the wanted part."""
@@ -222,7 +227,8 @@ class VideoSource:
         pts = self._clock.next(image.pts, image.dts, duration=image.duration)
         maker = self._maker or self._describe(image, first_pts=pts or 0)
         if pts is None:
-            return self._lost(image.pts, fate_corrupt=False)
+            index = self._next_index()
+            return LostFrame(index=index, pts=image.pts, fate="dropped", reason="non-monotonic")
         if self._window.before(pts):
             return None
         if self._window.after(pts):
@@ -230,10 +236,9 @@ class VideoSource:
             return None
         self._note_size(image)
         planes = maker.make(image)
-        index, self._num_read = self._num_read, self._num_read + 1
         done_s = now_s()
         return Frame(
-            index=index,
+            index=self._next_index(),
             pts=pts,
             time_base=self._time_base,
             duration=image.duration,
@@ -274,11 +279,8 @@ class VideoSource:
 
     def _wanted(self, packet: "Packet[Stream]") -> bool:
         """Say whether an audio packet sounds within the wanted part."""
-        if packet.pts is None:
-            return True
-        start = self._window.in_units(packet.pts, of=packet.time_base)
-        end = self._window.in_units(packet.pts + (packet.duration or 0), of=packet.time_base)
-        return not self._window.before(end - 1) and not self._window.after(start)
+        pts, length = packet.pts, packet.duration or 0
+        return pts is None or self._window.touches(pts, duration=length, unit_s=packet.time_base)
 
     def _far_past_end(self, packet: "Packet[Stream]") -> bool:
         time = packet.dts if packet.dts is not None else packet.pts
@@ -295,12 +297,4 @@ class VideoSource:
             self.incomplete = self._completeness.shortfall(num_read=self._num_read)
         if self.incomplete:
             self.warnings.append(self.incomplete)
-        if self._clock.num_nudged:
-            self.warnings.append(
-                f"{self._clock.num_nudged} frames shared a time with the frame before them "
-                "and were moved by one unit"
-            )
-        if self._clock.num_synthesised:
-            self.warnings.append(
-                f"{self._clock.num_synthesised} frames carried no time; the declared rate was used"
-            )
+        self.warnings += self._clock.warnings()

@@ -47,6 +47,20 @@ class PtsClock:
         self._last = stated
         return stated
 
+    def warnings(self) -> list[str]:
+        """Return lines about the times that were not the container's."""
+        lines = []
+        if self.num_nudged:
+            lines.append(
+                f"{self.num_nudged} frames shared a time with the frame before them "
+                "and were moved by one unit"
+            )
+        if self.num_synthesised:
+            lines.append(
+                f"{self.num_synthesised} frames carried no time; the declared rate was used"
+            )
+        return lines
+
     def _stated(self, pts: int | None, dts: int | None) -> int | None:
         if not self._by_dts:
             return pts
@@ -86,6 +100,8 @@ class Window:
         """Say whether a time lies behind the part."""
         return self._end_pts is not None and pts >= self._end_pts
 
-    def in_units(self, time: int, *, of: Fraction) -> int:
-        """Convert a time in units ``of`` seconds to units of this stream."""
-        return round(time * of / self._time_base)
+    def touches(self, pts: int, *, duration: int, unit_s: Fraction) -> bool:
+        """Say whether a stretch of another stream, in units of its own, reaches into the part."""
+        start = round(pts * unit_s / self._time_base)
+        end = round((pts + duration) * unit_s / self._time_base)
+        return not self.before(end - 1) and not self.after(start)

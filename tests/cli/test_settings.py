@@ -13,7 +13,11 @@ from losszero_rt.errors import UsageError
 def show_config(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "losszero_rt", "x.mp4", *arguments, "--show-config"]
     return subprocess.run(
-        command, capture_output=True, text=True, env={"PATH": "/usr/bin", **environment}, check=False
+        command,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin", **environment},
+        check=False,
     )
 
 
@@ -89,5 +93,7 @@ def test_help_is_instant_and_needs_nothing_heavy() -> None:
 
 def test_every_option_of_run_says_what_it_does() -> None:
     run = program.commands["run"]
-    silent = [p.name for p in run.params if p.param_type_name == "option" and not getattr(p, "help", "")]
+    silent = [
+        p.name for p in run.params if p.param_type_name == "option" and not getattr(p, "help", "")
+    ]
     assert silent == []

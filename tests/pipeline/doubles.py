@@ -14,7 +14,7 @@ SIZE = (64, 96)
 SPEC = InputSpec(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """Raised on purpose."""
 
 
@@ -36,11 +36,13 @@ def frame(index: int) -> Frame:
     )
 
 
-def stream(count: int, *, fail_at: int | None = None, lost: tuple[int, ...] = ()) -> Iterator[StreamItem]:
+def stream(
+    count: int, *, fail_at: int | None = None, lost: tuple[int, ...] = ()
+) -> Iterator[StreamItem]:
     """Frames, some of them lost, each followed by a packet of audio."""
     for index in range(count):
         if index == fail_at:
-            raise Broken("source")
+            raise BrokenError("source")
         if index in lost:
             yield LostFrame(index=index, pts=index * 3, fate="corrupt", reason="undecodable")
         else:
@@ -59,14 +61,16 @@ class EchoTicket:
 
     def result(self) -> np.ndarray:
         if self._fail:
-            raise Broken("ticket")
+            raise BrokenError("ticket")
         return self._labels_NHW
 
 
 class EchoEngine:
     """Labels a frame with its grey level modulo 6, so that mixed up frames are seen."""
 
-    def __init__(self, *, batch: int = 1, fail_at: int | None = None, where: str = "submit") -> None:
+    def __init__(
+        self, *, batch: int = 1, fail_at: int | None = None, where: str = "submit"
+    ) -> None:
         self.info = EngineInfo(
             name="eager",
             device="double",
@@ -85,7 +89,7 @@ class EchoEngine:
     def submit(self, inputs_NHWC: np.ndarray) -> EchoTicket:
         fail = self._fail_at == len(self.sizes)
         if fail and self._where == "submit":
-            raise Broken("submit")
+            raise BrokenError("submit")
         self.sizes.append(len(inputs_NHWC))
         return EchoTicket(inputs_NHWC[..., 0] % 6, fail=fail)
 
@@ -105,7 +109,7 @@ class MemorySink:
 
     def write(self, canvas: Planes, *, frame: Frame) -> None:
         if frame.index == self._fail_at:
-            raise Broken("sink")
+            raise BrokenError("sink")
         self.log.append(("frame", frame.index))
 
     def copy(self, cargo: Cargo) -> None:

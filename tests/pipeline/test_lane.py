@@ -62,11 +62,10 @@ def test_exception_travels_behind_the_items_made_before_it() -> None:
         raise RuntimeError("decoder broke")
 
     lane = Lane(failing, name="t", max_items=10, max_bytes=1000)
-    seen = []
+    parcels_made = iter(lane)
+    assert [next(parcels_made).number for _ in range(3)] == [0, 1, 2]
     with pytest.raises(RuntimeError, match="decoder broke"):
-        for parcel in lane:
-            seen.append(parcel.number)
-    assert seen == [0, 1, 2]
+        next(parcels_made)
     lane.close()
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.pipeline.doubles import SIZE, SPEC, Broken, EchoEngine, MemorySink, stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +16,17 @@ from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.pipeline.outlets import Outlet, StageTimes
 from losszero_rt.pipeline.painter import LiveLine, Painter
-from losszero_rt.pipeline.pipeline import Pipeline
+from losszero_rt.pipeline.pipeline import DECODED_ITEMS, Pipeline
 from losszero_rt.pipeline.report import Meter
+from tests.pipeline.doubles import (
+    SIZE,
+    SPEC,
+    BrokenError,
+    EchoEngine,
+    EchoTicket,
+    MemorySink,
+    stream,
+)
 
 INFO = VideoInfo(
     name="double",
@@ -40,6 +48,7 @@ class Recorder:
     def __init__(self, *, fail_at: int | None = None) -> None:
         self.shown: list[tuple[int, int]] = []
         self.lost: list[int] = []
+        self.num_closed = 0
         self._fail_at = fail_at
 
     def take(
@@ -54,7 +63,7 @@ class Recorder:
         self.lost.append(lost.index)
 
     def close(self) -> None:
-        pass
+        self.num_closed += 1
 
 
 class Bench:
@@ -131,7 +140,7 @@ def test_failure_in_any_stage_returns_at_once_and_leaves_no_thread(stage: str) -
     sink = MemorySink(fail_at=5 if stage == "sink" else None)
     bench = Bench(engine)
     start = time.perf_counter()
-    with pytest.raises(Broken, match=stage):
+    with pytest.raises(BrokenError, match=stage):
         bench.run(stream(10_000, fail_at=5 if stage == "source" else None), sink=sink, outlets=[])
     assert time.perf_counter() - start < 1
     assert threading.active_count() == before
@@ -139,7 +148,7 @@ def test_failure_in_any_stage_returns_at_once_and_leaves_no_thread(stage: str) -
 
 def test_frames_before_a_failure_of_the_source_are_still_written() -> None:
     sink = MemorySink()
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         Bench(EchoEngine()).run(stream(50, fail_at=20), sink=sink, outlets=[])
     assert [n for kind, n in sink.log if kind == "frame"] == list(range(20))
 
@@ -165,3 +174,70 @@ def test_stop_ends_reading_but_shows_what_was_read() -> None:
     bench.run(endless(), sink=sink, outlets=[])
     bench.ledger.check()
     assert [n for kind, n in sink.log if kind == "frame"] == list(range(26))
+
+
+@pytest.mark.parametrize("stage", ["source", "sink", "ticket"])
+def test_engine_is_free_again_after_a_failure(stage: str) -> None:
+    engine = RationedEngine(fail_at=5 if stage == "ticket" else None, where=stage)
+    sink = MemorySink(fail_at=5 if stage == "sink" else None)
+    bench = Bench(engine)
+    with pytest.raises(BrokenError):
+        bench.run(stream(100, fail_at=5 if stage == "source" else None), sink=sink, outlets=[])
+    engine.forgive()
+    again = MemorySink()
+    Bench(engine).run(stream(30), sink=again, outlets=[])
+    assert len([1 for kind, _ in again.log if kind == "frame"]) == 30
+
+
+class RationedEngine(EchoEngine):
+    """Refuses a submission while four tickets are unread, as OpenVINO does."""
+
+    def __init__(self, *, fail_at: int | None, where: str) -> None:
+        super().__init__(fail_at=fail_at, where=where)
+        self._unread: set[int] = set()
+
+    def forgive(self) -> None:
+        self._fail_at = None
+
+    def submit(self, inputs_NHWC: np.ndarray) -> EchoTicket:
+        assert len(self._unread) < 4, "too many tickets are unread"
+        ticket, number = super().submit(inputs_NHWC), len(self.sizes)
+        self._unread.add(number)
+        unread, plain = self._unread, ticket.result
+
+        def result() -> np.ndarray:
+            unread.discard(number)
+            return plain()
+
+        ticket.result = result  # type: ignore[method-assign]
+        return ticket
+
+
+def test_outlets_are_closed_once_at_the_end_and_lost_frames_are_told() -> None:
+    recorder = Recorder()
+    Bench(EchoEngine()).run(stream(6, lost=(2,)), sink=None, outlets=[recorder])
+    assert recorder.num_closed == 1
+    assert recorder.lost == [2]
+
+
+def test_slow_consumer_bounds_what_waits() -> None:
+    """The source runs ahead by no more than the lanes hold, in frames and so in bytes."""
+    num_made = 0
+
+    def counted() -> Iterator[StreamItem]:
+        nonlocal num_made
+        for item in stream(300):
+            num_made += isinstance(item, Frame)
+            yield item
+
+    lead = []
+
+    class SlowSink(MemorySink):
+        def write(self, canvas: Any, *, frame: Frame) -> None:
+            super().write(canvas, frame=frame)
+            lead.append(num_made - frame.index)
+            time.sleep(0.001)
+
+    Bench(EchoEngine()).run(counted(), sink=SlowSink(), outlets=[])
+    # Four submissions, the queue, and one in each hand.
+    assert max(lead) <= DECODED_ITEMS + 4 + 3

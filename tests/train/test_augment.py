@@ -59,15 +59,28 @@ def test_draws_are_repeatable_and_differ_by_seed() -> None:
 def test_day_is_darkened_and_night_keeps_its_light() -> None:
     grey = np.full((64, 96, 3), 120, np.uint8)
     rngs = [np.random.default_rng(seed) for seed in range(60)]
-    day = np.median([night(grey, is_night=False, rng=rng).mean() for rng in rngs])
+    day = np.median([night(grey, is_night=False, has_bike=True, rng=rng).mean() for rng in rngs])
     rngs = [np.random.default_rng(seed) for seed in range(60)]
-    dark = np.median([night(grey, is_night=True, rng=rng).mean() for rng in rngs])
+    dark = np.median([night(grey, is_night=True, has_bike=True, rng=rng).mean() for rng in rngs])
     assert day < 80
     assert 90 < dark < 150
 
 
 def test_light_is_drawn_anew_and_leaves_the_source_alone() -> None:
     grey = np.full((64, 96, 3), 120, np.uint8)
-    seen = {night(grey, is_night=True, rng=np.random.default_rng(s)).tobytes() for s in range(8)}
+    seen = {
+        night(grey, is_night=True, has_bike=True, rng=np.random.default_rng(s)).tobytes()
+        for s in range(8)
+    }
     assert len(seen) == 8
     assert (grey == 120).all()
+
+
+def test_pictures_with_a_bike_keep_their_corners_lit() -> None:
+    grey = np.full((64, 96, 3), 120, np.uint8)
+    darkest = {}
+    for has_bike in (True, False):
+        rngs = [np.random.default_rng(seed) for seed in range(40)]
+        lit = [night(grey, is_night=True, has_bike=has_bike, rng=rng) for rng in rngs]
+        darkest[has_bike] = min(float(pixels[-8:, :8].mean()) for pixels in lit)
+    assert darkest[False] < 12 < 25 < darkest[True]

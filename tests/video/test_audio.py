@@ -4,8 +4,9 @@ from pathlib import Path
 import av
 import pytest
 
-from losszero_rt.video import VideoSource
-from tests.media import copy_clip, packets_of, read_clip, write_clip
+from losszero_rt.frame import Cargo
+from losszero_rt.video import VideoSink, VideoSource
+from tests.media import copy_clip, packets_of, put, read_clip, write_clip
 
 B_FRAMES = {"preset": "veryfast", "g": "12", "bf": "2"}
 
@@ -39,7 +40,8 @@ def test_matroska_keeps_bytes_and_distances(clip_with_audio: Path, tmp_path: Pat
     )
     first = read_clip(out)[1][0]
     assert first.time_s == pytest.approx(float(shift), abs=2e-3), "picture and sound move together"
-    assert any("moved by 21 ms" in note for note in notes)
+    # With the priming declared, which depends on the version of PyAV, nothing has to move.
+    assert any("moved by 21 ms" in note for note in notes) == (shift > Fraction(1, 1000))
 
 
 def test_picture_and_sound_keep_their_distance(tmp_path: Path) -> None:
@@ -126,9 +128,6 @@ def test_transport_stream_audio_fits_into_mp4(tmp_path: Path) -> None:
 
 
 def test_source_may_be_closed_before_the_last_packet(tmp_path: Path) -> None:
-    from losszero_rt.frame import Cargo
-    from losszero_rt.video import VideoSink
-    from tests.media import put
 
     path = write_clip(tmp_path / "in.mov", audio="pcm_s16le")
     source = VideoSource(path)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from losszero_rt.frame import Matrix, Planes
 from losszero_rt.preprocess import yuv_to_rgb
@@ -18,7 +19,7 @@ LOSSLESS = {"preset": "ultrafast", "qp": "0"}
 def to_rgb(planes: Planes) -> np.ndarray:
     """Return the mean colour, in the colours that the planes claim."""
     means = np.array([[[planes.y.mean(), planes.u.mean(), planes.v.mean()]]], np.float32)
-    return cv2.transform(means, yuv_to_rgb(planes.matrix, planes.full_range))[0, 0]
+    return np.asarray(cv2.transform(means, yuv_to_rgb(planes.matrix, planes.full_range))[0, 0])
 
 
 def write_red(
@@ -34,8 +35,10 @@ def write_red(
     """Write five frames of one colour, made by swscale with the given matrix and range."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=30, width=size[1], height=size[0])
+        assert isinstance(stream, VideoStream)
         stream.pix_fmt = pix_fmt
-        stream.options = LOSSLESS if codec == "libx264" else {}
+        if codec == "libx264":
+            stream.options = dict(LOSSLESS)
         if tagged:
             stream.codec_context.colorspace = matrix
             stream.codec_context.color_range = 2 if full else 1

@@ -6,13 +6,13 @@ import av
 import numpy as np
 import pytest
 
-from tests.media import read_clip, read_index, write_clip
+from losszero_rt.video import VideoSource
+from tests.media import draw_index, read_clip, read_index, write_clip
 
 LONG_GOP = {"preset": "veryfast", "g": "15", "bf": "2", "crf": "12"}
 
 
 def noisy(index: int) -> np.ndarray:
-    from tests.media import draw_index
 
     luma = draw_index(index, size=(192, 384)).astype(np.int16)
     return np.clip(luma + np.random.default_rng(index).normal(0, 12, luma.shape), 0, 255).astype(
@@ -81,8 +81,6 @@ def test_unusable_rest_is_given_up(busy_clip: Path) -> None:
 
 
 def test_damage_leaves_the_interpreter_alive_when_closed_at_once(busy_clip: Path) -> None:
-    from losszero_rt.video import VideoSource
-
     for position, size in packets_at(busy_clip)[2:]:
         overwrite(busy_clip, position + size // 2, b"\xa5\x5a\xff\x00\x3c" * 4)
     for taken in range(20):

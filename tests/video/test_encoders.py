@@ -3,9 +3,17 @@ from pathlib import Path
 import pytest
 
 from losszero_rt.errors import OutputError, UsageError
-from losszero_rt.video import EncodeOptions, VideoSource, codec_facts, encoders, part_of
+from losszero_rt.frame import Frame
+from losszero_rt.video import (
+    EncodeOptions,
+    VideoSink,
+    VideoSource,
+    codec_facts,
+    encoders,
+    part_of,
+)
 from losszero_rt.video.encoders import candidates
-from tests.media import copy_clip
+from tests.media import copy_clip, put
 
 
 def test_default_encoder_follows_container_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,9 +82,6 @@ def test_settings_out_of_range_are_usage_errors(wrong: dict[str, object]) -> Non
 @pytest.mark.parametrize("preset", ["ultrafast", "veryfast", "slow"])
 def test_every_preset_is_without_delay(clip: Path, tmp_path: Path, preset: str) -> None:
     handed: list[int] = []
-    from losszero_rt.frame import Frame
-    from losszero_rt.video import VideoSink
-    from tests.media import put
 
     source = VideoSource(clip)
     options = EncodeOptions(preset=preset)  # type: ignore[arg-type]

@@ -38,6 +38,7 @@ def test_image_is_written_in_its_colours(tmp_path: Path, still: StillSource, suf
     assert report.frames == 1
     assert report.num_bytes == path.stat().st_size
     pixels = cv2.imread(str(path))
+    assert pixels is not None
     assert pixels.shape == (60, 91, 3)
     assert pixels[30, 40].astype(int) == pytest.approx((61, 40, 199), abs=4)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["in.png", path.name])

@@ -35,7 +35,7 @@ def only_frame(path: Path) -> Frame:
 def rgb_at(frame: Frame, point: tuple[int, int]) -> np.ndarray:
     planes = frame.planes
     yuv = np.array([[[planes.y[point], planes.u[point], planes.v[point]]]], np.float32)
-    return cv2.transform(yuv, yuv_to_rgb("bt601", True))[0, 0]
+    return np.asarray(cv2.transform(yuv, yuv_to_rgb("bt601", True))[0, 0])
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp", "tif"])
@@ -82,6 +82,32 @@ def test_exif_orientation_is_honoured(tmp_path: Path, value: int, bright: tuple[
     frame = only_frame(path)
     assert frame.planes.size == ((60, 91) if value in (1, 3) else (91, 60))
     assert rgb_at(frame, bright)[1] > 240
+
+
+def cmyk_jpeg(levels: tuple[int, int, int, int], *, size: tuple[int, int]) -> bytes:
+    """Return a CMYK JPEG as Adobe writes it, inverted: one scan of a grey JPEG a component."""
+    greys = [cv2.imencode(".jpg", np.full(size, level, np.uint8))[1].tobytes() for level in levels]
+    tables, scans = b"", b""
+    for number, grey in enumerate(greys, start=1):
+        at = 2
+        while grey[at : at + 2] != b"\xff\xda":
+            end = at + 2 + int.from_bytes(grey[at + 2 : at + 4], "big")
+            if number == 1 and grey[at + 1] in (0xDB, 0xC4):
+                tables += grey[at:end]
+            at = end
+        data = grey[at + 2 + int.from_bytes(grey[at + 2 : at + 4], "big") : -2]
+        scans += b"\xff\xda\0\x08\x01" + bytes([number]) + b"\0\0\x3f\0" + data
+    height, width = size
+    frame = struct.pack(">HBHHB", 8 + 3 * 4, 8, height, width, 4)
+    frame += b"".join(bytes([number, 0x11, 0]) for number in (1, 2, 3, 4))
+    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
+    return b"\xff\xd8" + adobe + tables + b"\xff\xc0" + frame + scans + b"\xff\xd9"
+
+
+def test_cmyk_becomes_colour(tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    path.write_bytes(cmyk_jpeg((200, 40, 60, 255), size=(48, 64)))
+    assert rgb_at(only_frame(path), (20, 20)) == pytest.approx((200, 40, 60), abs=5)
 
 
 def png_of(width: int, height: int) -> bytes:

@@ -1,4 +1,5 @@
 import http.server
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from losszero_rt.errors import ExitCode, InputError
 from losszero_rt.video import SourceOptions, VideoSource
-from tests.media import frames_of, read_clip, write_clip
+from tests.media import add_audio, draw_index, frames_of, read_clip, sound, to_picture, write_clip
 
 
 def refusal_of(path: Path, **options: int) -> str:
@@ -57,8 +58,6 @@ def test_empty_file_is_not_a_video(tmp_path: Path) -> None:
 
 
 def test_pipe_is_refused_and_does_not_block(tmp_path: Path) -> None:
-    import os
-
     path = tmp_path / "ride.mp4"
     os.mkfifo(path)
     assert "not a regular file" in refusal_of(path)
@@ -73,7 +72,6 @@ def test_recording_without_index_hints_at_its_repair(clip: Path) -> None:
 
 
 def write_audio_only(path: Path, *, cover: bool) -> Path:
-    from tests.media import add_audio, sound, to_picture
 
     with av.open(str(path), "w", format="mp4") as output:
         track = add_audio(output, "aac")
@@ -100,7 +98,6 @@ def test_cover_art_is_no_video(tmp_path: Path) -> None:
 
 
 def write_two_videos(path: Path) -> Path:
-    from tests.media import draw_index, to_picture
 
     with av.open(str(path), "w") as output:
         sizes = ((48, 96), (96, 192))
@@ -216,8 +213,15 @@ def test_odd_names_are_taken_literally(
     assert "\n" not in source.info.name
 
 
+def test_texts_in_another_encoding_are_no_obstacle(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "latin.mkv", num_frames=3, title="Nachtfahrt fuer Anna")
+    data = path.read_bytes()
+    assert b"fuer" in data
+    path.write_bytes(data.replace(b"fuer", b"f\xfc r"))
+    assert len(read_clip(path)[1]) == 3
+
+
 def test_subtitle_and_data_tracks_are_left_out_and_named(tmp_path: Path) -> None:
-    from tests.media import draw_index, to_picture
 
     path = tmp_path / "gopro.mp4"
     with av.open(str(path), "w") as output:

@@ -1,10 +1,10 @@
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 
-from losszero_rt.errors import ExitCode, OutputError, UsageError
 from losszero_rt.frame import Frame
 from losszero_rt.timings import now_s
 from losszero_rt.video import (
@@ -75,6 +75,21 @@ def test_times_and_time_base_are_kept_exactly(
     assert result.info.time_base == source.info.time_base
 
 
+def test_very_late_times_do_not_overflow(tmp_path: Path) -> None:
+    day = 26 * 3600 * 90000
+    assert day > 2**32
+    path = write_clip(
+        tmp_path / "in.mkv", pts=range(day, day + 30 * 90, 90), time_base=Fraction(1, 90000)
+    )
+    for suffix in ("mp4", "mkv"):
+        source = VideoSource(path)
+        copy_clip(source, tmp_path / f"out.{suffix}")
+        source.close()
+        frames = read_clip(tmp_path / f"out.{suffix}")[1]
+        assert frames[0].time_s == pytest.approx(26 * 3600, abs=1e-3)
+        assert len(frames) == 30
+
+
 def test_durations_are_kept(tmp_path: Path) -> None:
     pts = [0, 3000, 9000, 9500]
     path = write_clip(tmp_path / "in.mp4", pts=pts, time_base=Fraction(1, 90000), rate=Fraction(10))
@@ -87,8 +102,6 @@ def test_durations_are_kept(tmp_path: Path) -> None:
 
 
 def test_times_below_zero_move_up_together_and_it_is_said(clip: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     source = VideoSource(clip)
     early = replace(source.info, start_pts=-5120)
     sink = VideoSink(tmp_path / "out.mp4", info=early)
@@ -205,81 +218,6 @@ def test_other_output_size_is_possible(clip: Path, tmp_path: Path) -> None:
     source.close()
 
 
-def test_existing_output_is_replaced_only_at_the_end(clip: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.mp4"
-    out.write_bytes(b"precious")
-    source = VideoSource(clip)
-    with pytest.raises(OutputError, match="--force"):
-        VideoSink(out, info=source.info)
-    sink = VideoSink(out, info=source.info, force=True)
-    for item in source:
-        put(sink, item)  # type: ignore[arg-type]
-    assert out.read_bytes() == b"precious"
-    sink.close()
-    assert probe(out).frames == 30
-    source.close()
-
-
-def test_source_is_refused_as_output_and_stays_whole(clip: Path) -> None:
-    before = clip.read_bytes()
-    source = VideoSource(clip)
-    with pytest.raises(OutputError, match="the source itself"):
-        VideoSink(clip, info=source.info, audio_from=source, force=True)
-    source.close()
-    assert clip.read_bytes() == before
-
-
-def test_abort_keeps_a_playable_prefix_under_the_part_name(clip: Path, tmp_path: Path) -> None:
-    source, out = VideoSource(clip), tmp_path / "out.mp4"
-    sink = VideoSink(out, info=source.info)
-    for item in source:
-        if isinstance(item, Frame) and item.index < 20:
-            put(sink, item)
-    sink.abort()
-    sink.abort()
-    source.close()
-    assert not out.exists()
-    assert probe(part_of(out)).frames == 20
-
-
-def test_output_without_frames_is_an_error_and_leaves_nothing(clip: Path, tmp_path: Path) -> None:
-    source = VideoSource(clip)
-    sink = VideoSink(tmp_path / "out.mp4", info=source.info)
-    with pytest.raises(OutputError, match="no frame reached it") as caught:
-        sink.close()
-    source.close()
-    assert caught.value.exit_code == ExitCode.OUTPUT
-    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
-
-
-def test_missing_frame_in_the_output_is_found(
-    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, out = VideoSource(clip), tmp_path / "out.mp4"
-    sink = VideoSink(out, info=source.info)
-    # The wrapped type is not patchable: a frame is noted as written that never was.
-    for item in source:
-        put(sink, item)  # type: ignore[arg-type]
-    sink._written.append(99999)
-    with pytest.raises(OutputError, match="30 frames, 31 were written"):
-        sink.close()
-    source.close()
-    assert not out.exists()
-    assert part_of(out).exists()
-
-
-def test_wrong_time_in_the_output_is_found(clip: Path, tmp_path: Path) -> None:
-    source, out = VideoSource(clip), tmp_path / "out.mp4"
-    sink = VideoSink(out, info=source.info)
-    for item in source:
-        put(sink, item)  # type: ignore[arg-type]
-    sink._written[10] += 1
-    with pytest.raises(OutputError, match="frame 10 lies at"):
-        sink.close()
-    source.close()
-    assert not out.exists()
-
-
 @pytest.mark.parametrize("name", ["two words.mp4", "frame%03d.mp4", "röad 夜.mkv", "a:b.mp4"])
 def test_odd_names_are_taken_literally(
     clip: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -290,13 +228,6 @@ def test_odd_names_are_taken_literally(
     source.close()
     assert report.path == Path(name)
     assert (tmp_path / name).is_file()
-
-
-def test_unknown_suffix_is_a_usage_error(clip: Path, tmp_path: Path) -> None:
-    source = VideoSource(clip)
-    with pytest.raises(UsageError, match=r"\.webm"):
-        VideoSink(tmp_path / "out.avi", info=source.info)
-    source.close()
 
 
 def test_lossless_is_lossless(clip: Path, tmp_path: Path) -> None:

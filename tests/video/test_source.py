@@ -1,4 +1,5 @@
 import gc
+import resource
 from fractions import Fraction
 from pathlib import Path
 
@@ -197,6 +198,23 @@ def test_part_of_a_clip_is_read(tmp_path: Path) -> None:
     source.close()
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "ts", "avi", "h264"])
+def test_part_is_found_in_every_container(tmp_path: Path, suffix: str) -> None:
+    options = {"preset": "veryfast", "g": "10", "bf": "2"}
+    path = write_clip(tmp_path / f"a.{suffix}", num_frames=60, options=options)
+    _, frames, lost = read_clip(path, start_s=0.5, duration_s=0.5)
+    assert [read_index(frame.planes) for frame in frames] == list(range(15, 30))
+    assert not lost
+
+
+def test_part_far_inside_a_stream_without_index_is_found(tmp_path: Path) -> None:
+    options = {"preset": "ultrafast", "g": "45"}
+    path = write_clip(tmp_path / "a.ts", size=(32, 96), num_frames=480, options=options)
+    _, frames, lost = read_clip(path, start_s=15, duration_s=0.2)
+    assert [read_index(frame.planes) for frame in frames] == list(range(450, 456))
+    assert not lost
+
+
 def test_part_behind_the_end_is_refused(clip: Path) -> None:
     with pytest.raises(InputError, match="nothing between --start 9 s"):
         VideoSource(clip, options=SourceOptions(start_s=9))
@@ -214,6 +232,16 @@ def test_animated_gif_is_read_as_a_video(tmp_path: Path) -> None:
     assert [read_index(frame.planes) for frame in frames] == list(range(4))
 
 
+def test_sources_that_were_forgotten_do_not_block(clip: Path, no_leaks: None) -> None:
+    for number in range(30):
+        source = VideoSource(clip)
+        for taken, _ in enumerate(source):
+            if taken == number % 7:
+                break
+        del source
+        gc.collect()
+
+
 def test_many_files_leave_no_threads_and_no_files(clip_with_audio: Path, no_leaks: None) -> None:
     for _ in range(30):
         source = VideoSource(clip_with_audio)
@@ -222,8 +250,6 @@ def test_many_files_leave_no_threads_and_no_files(clip_with_audio: Path, no_leak
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
-    import resource
-
     path = write_clip(tmp_path / "long.mp4", size=(480, 640), num_frames=400)
     source = VideoSource(path)
     peaks = [

@@ -18,8 +18,8 @@ class LabelledPicture:
     """
 
     name: str
-    pixels_HWC: np.ndarray  # noqa: N815
-    labels_HW: np.ndarray  # noqa: N815
+    pixels_HWC: np.ndarray
+    labels_HW: np.ndarray
     has_bike: bool
     is_night: bool
 

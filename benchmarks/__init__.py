@@ -1,0 +1,1 @@
+"""Speed, fidelity and memory, measured: one script for each claim, results beside them as JSON."""

@@ -1,0 +1,153 @@
+"""Reading and verifying bundles."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from losszero_rt.bundle import MANIFEST_NAME, PARITY_NAME, WEIGHTS_NAME, Bundle, seal
+from losszero_rt.errors import ModelError
+from tests.bundle.conftest import write_parity
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def test_a_bundle_comes_back_as_it_was_written(unsealed: Bundle) -> None:
+    written = seal(unsealed)
+    read = Bundle.open(unsealed.path)
+    assert read == written
+    assert replace(read, files={}, sha256="") == unsealed
+    assert set(read.files) == {WEIGHTS_NAME, "model.xml", "model.bin"}
+
+
+def test_digest_of_the_bundle_changes_with_any_file(bundle: Bundle) -> None:
+    (bundle.path / "model.bin").write_bytes(b"\1" * 64)
+    assert seal(bundle).sha256 != bundle.sha256
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_suffix(".elsewhere"))
+    path.symlink_to(path.with_suffix(".elsewhere"))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "flipped byte": (_flip, "has sha256"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:7]), "manifest says"),
+    "missing": (lambda path: path.unlink(), "is missing"),
+    "a link": (_link, "is a link"),
+    "LFS pointer": (
+        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0"),
+        "Git LFS pointer",
+    ),
+    "HTML page": (lambda path: path.write_text("<!DOCTYPE html><html>404"), "HTML page"),
+    "pickle": (lambda path: path.write_bytes(b"\x80\x04K\x01."), "never loaded"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_weights_are_refused(bundle: Bundle, damage: str) -> None:
+    harm, words = DAMAGES[damage]
+    harm(bundle.path / WEIGHTS_NAME)
+    with pytest.raises(ModelError, match=words) as caught:
+        Bundle.open(bundle.path)
+    assert WEIGHTS_NAME in str(caught.value)
+
+
+def test_a_file_that_changes_after_opening_is_refused(bundle: Bundle) -> None:
+    _flip(bundle.path / "model.bin")
+    with pytest.raises(ModelError, match="has sha256"):
+        bundle.read("model.bin")
+
+
+def _rename_weights(name: str) -> Change:
+    return lambda m: m["files"].update({name: m["files"][WEIGHTS_NAME]})
+
+
+CHANGES: dict[str, tuple[Change, str]] = {
+    "another format": (lambda m: m.update(format=2), "has format 2, this version reads 1"),
+    "unknown key": (lambda m: m.update(surprise=1), r"unknown keys \['surprise'\]"),
+    "missing key": (lambda m: m.pop("scores"), r"lacks \['scores'\]"),
+    "wrong type": (lambda m: m.update(name=3), "name of the wrong type int"),
+    "preprocessing absent": (lambda m: m["input"].pop("mean"), "does not fit: 'mean'"),
+    "unknown input key": (lambda m: m["input"].update(gamma=2), "gamma"),
+    "unknown architecture": (
+        lambda m: m["network"].update(architecture="os.system"),
+        "unknown architecture 'os.system'",
+    ),
+    "unknown attribute": (lambda m: m["network"].update(_model_class="x"), "_model_class"),
+    "name that escapes": (_rename_weights("../weights.safetensors"), "plain file names"),
+    "absolute name": (_rename_weights("/etc/passwd"), "plain file names"),
+    "name with a folder": (_rename_weights("a/b"), "plain file names"),
+    "no weights": (lambda m: m["files"].pop(WEIGHTS_NAME), "missing"),
+    "engine file not listed": (
+        lambda m: m["engines"]["openvino"].update(graph="other.xml"),
+        "other.xml",
+    ),
+    "file too large": (
+        lambda m: m["files"]["model.bin"].update(bytes=1 << 40),
+        "at most 1073741824 bytes",
+    ),
+    "digest that is none": (
+        lambda m: m["files"]["model.bin"].update(sha256="abc"),
+        "64 hexadecimal digits",
+    ),
+    "size as text": (lambda m: m["files"]["model.bin"].update(bytes="64"), "does not fit"),
+    "classes and colours differ": (lambda m: m["classes"]["names"].pop(), "5 names and 6 colours"),
+    "classes and network differ": (lambda m: m["network"].update(num_classes=5), "5 classes"),
+    "terminal codes": (lambda m: m.update(name="\x1b[2Jsmall"), "control characters"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_manifest_is_refused(bundle: Bundle, change: str) -> None:
+    alter, words = CHANGES[change]
+    path = bundle.path / MANIFEST_NAME
+    manifest = json.loads(path.read_text())
+    alter(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=words):
+        Bundle.open(bundle.path)
+
+
+def test_a_checkpoint_file_is_refused_by_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    path.write_bytes(b"PK\x03\x04 and more")
+    with pytest.raises(ModelError, match=r"zip archive or a torch pickle, which is never loaded"):
+        Bundle.open(path)
+
+
+def test_parity_within_tolerance_makes_it_verified(bundle: Bundle) -> None:
+    assert not bundle.is_verified
+    assert write_parity(bundle, miou_points=-0.3, class_points=1.0).is_verified
+
+
+@pytest.mark.parametrize(("miou", "worst"), [(0.31, 0.0), (0.0, -1.01), (float("inf"), 0.0)])
+def test_parity_beyond_tolerance_does_not(bundle: Bundle, miou: float, worst: float) -> None:
+    if miou == float("inf"):
+        with pytest.raises(ModelError, match="Infinity is not a number"):
+            write_parity(bundle, miou_points=miou, class_points=worst)
+        return
+    found = write_parity(bundle, miou_points=miou, class_points=worst)
+    assert not found.is_verified
+    assert "bf16 moves" in found.parity_fault("openvino")
+
+
+def test_parity_of_another_graph_does_not_count(bundle: Bundle) -> None:
+    proved = write_parity(bundle, miou_points=0, class_points=0)
+    (bundle.path / "model.xml").write_text("<net>other</net>")
+    assert seal(proved).parity_fault("openvino") == "no parity record for this graph"
+
+
+def test_parity_that_makes_no_sense_does_not_count(bundle: Bundle) -> None:
+    record = {"graph_sha256": bundle.files["model.xml"].sha256, "precisions": {"bf16": 3}}
+    (bundle.path / PARITY_NAME).write_text(json.dumps({"openvino": record}))
+    assert "cannot be understood" in seal(bundle).parity_fault("openvino")

@@ -1,0 +1,80 @@
+"""The eager engine."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal
+from losszero_rt.engine import EngineOptions
+from losszero_rt.engine.eager_engine import EagerEngine, torch_facts
+from losszero_rt.errors import ModelError
+from tests.bundles import draw_inputs
+from tests.engine.promises import EnginePromises
+
+
+class TestEagerEngine(EnginePromises):
+    name = "eager"
+
+    @pytest.fixture(autouse=True)
+    def _restore_threads(self) -> Iterator[None]:
+        num_threads = torch.get_num_threads()
+        yield
+        torch.set_num_threads(num_threads)
+
+
+def test_missing_torch_names_the_command(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModelError, match=r"pip install 'losszero-rt\[export\]'"):
+        EagerEngine(bundle, options=EngineOptions())
+    assert "losszero-rt[export]" in torch_facts()["absent"]
+
+
+def test_precision_auto_is_fp32(bundle: Bundle) -> None:
+    assert EagerEngine(bundle, options=EngineOptions()).info.precision == "fp32"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_cuda_without_a_gpu_is_refused_not_replaced(bundle: Bundle) -> None:
+    with pytest.raises(ModelError, match="sees 0 GPUs"):
+        EagerEngine(bundle, options=EngineOptions(device="cuda"))
+
+
+def test_logits_are_float_at_labels_size(bundle: Bundle) -> None:
+    logits = EagerEngine(bundle, options=EngineOptions()).logits(draw_inputs(2))
+    assert logits.shape == (2, 2, 64, 96)
+    assert logits.dtype == torch.float32
+
+
+@pytest.mark.parametrize("fault", ["nan", "missing", "unknown", "shape"])
+def test_weights_that_do_not_fit_are_refused(bundle: Bundle, tmp_path: Path, fault: str) -> None:
+    for name in bundle.files:
+        (tmp_path / name).write_bytes(bundle.read(name))
+    weights = load_file(tmp_path / WEIGHTS_NAME)
+    key = "encoder.conv1.weight"
+    if fault == "nan":
+        weights[key][0] = torch.nan
+    elif fault == "missing":
+        del weights[key]
+    elif fault == "unknown":
+        weights["stranger"] = weights[key].clone()
+    else:
+        weights[key] = weights[key][:1].clone()
+    save_file(weights, tmp_path / WEIGHTS_NAME)
+    broken = seal(replace(bundle, path=tmp_path))
+    with pytest.raises(ModelError, match="stranger" if fault == "unknown" else key):
+        EagerEngine(broken, options=EngineOptions())
+
+
+def test_truncated_safetensors_with_a_true_digest_are_refused(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    for name in bundle.files:
+        (tmp_path / name).write_bytes(bundle.read(name))
+    (tmp_path / WEIGHTS_NAME).write_bytes(bundle.read(WEIGHTS_NAME)[:1000])
+    with pytest.raises(ModelError, match="is not safetensors"):
+        EagerEngine(seal(replace(bundle, path=tmp_path)), options=EngineOptions())

@@ -1,0 +1,114 @@
+"""From a checkpoint to a bundle, as the command does it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from export.__main__ import main
+from export.config import ExportConfig
+from export.exporting import export_bundle
+from export.parity import Verdict, compare
+from losszero_rt import bundle as bundle_room
+from losszero_rt.bundle import CARD_NAME, PARITY_NAME, WEIGHTS_NAME, Bundle, find_bundle
+from losszero_rt.engine.eager_engine import load_bundle_network
+from losszero_rt.engine.openvino_engine import capable_precisions
+from losszero_rt.errors import ExitCode, ModelError
+from losszero_rt.metrics import ScoreKeeper
+from tests.bundles import CLASSES, write_pairs, write_small_checkpoint
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
+    folder = tmp_path_factory.mktemp("export")
+    return ExportConfig(
+        checkpoint=write_small_checkpoint(folder / "checkpoint"),
+        out=folder / "small",
+        labelled=write_pairs(folder / "pairs"),
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(config: ExportConfig) -> Bundle:
+    arguments = [config.checkpoint, "--out", config.out, "--labelled", config.labelled]
+    done = CliRunner().invoke(main, list(map(str, arguments)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "verified" in done.output
+    return find_bundle(config.out)
+
+
+def test_the_bundle_holds_weights_graph_proof_and_card(bundle: Bundle) -> None:
+    graph_files = set(bundle.engines["openvino"].values())
+    assert set(bundle.files) == {WEIGHTS_NAME, PARITY_NAME, CARD_NAME} | graph_files
+    assert bundle.scores["n"] == 4
+    assert bundle.scores["dataset"] == "pairs"
+    assert "Motorcycle Night Ride" in bundle.attribution
+    assert "comma10k" not in bundle.attribution
+
+
+def test_parity_was_measured_in_every_precision_of_this_cpu(bundle: Bundle) -> None:
+    record = bundle.parity["openvino"]
+    assert set(record["precisions"]) == set(record["logits"]) == set(capable_precisions())
+    assert record["precisions"]["fp32"]["label_agreement"] > 0.999
+    assert record["logits"]["fp32"] < 1e-4
+
+
+def test_the_card_speaks_of_data_scores_and_limits(bundle: Bundle) -> None:
+    card = bundle.read(CARD_NAME).decode()
+    for words in ("night_ride: 36 pictures", "CC BY 4.0", "**mean**", "## Limits", "fp32"):
+        assert words in card
+
+
+def test_stored_kernels_are_what_runs(bundle: Bundle) -> None:
+    for name, value in load_bundle_network(bundle).state_dict().items():
+        if value.dim() > 1:
+            assert bool((value.bfloat16().float() == value).all()), name
+
+
+def test_a_bundle_is_not_replaced_without_force(bundle: Bundle, config: ExportConfig) -> None:
+    arguments = [str(config.checkpoint), "--out", str(bundle.path)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == ExitCode.OUTPUT
+    assert "--force" in done.output
+
+
+def test_no_labelled_pictures_leave_it_unverified(config: ExportConfig, tmp_path: Path) -> None:
+    made = export_bundle(replace(config, labelled=None, out=tmp_path / "bare"))
+    assert not made.is_verified
+    assert PARITY_NAME not in made.files
+    assert "Unverified" in made.read(CARD_NAME).decode()
+
+
+def test_a_graph_beyond_tolerance_leaves_nothing(
+    config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle_room.manifest, "CLASS_POINTS_MAX", -1.0)
+    with pytest.raises(ModelError, match="differs from the network"):
+        export_bundle(replace(config, out=tmp_path / "out" / "off"))
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_broken_checkpoint_is_exit_4(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, [str(tmp_path), "--out", str(tmp_path / "bundle")])
+    assert done.exit_code == ExitCode.MODEL
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_compare_tells_signed_points_and_agreement() -> None:
+    truth_HW = np.repeat(np.array([[0, 1]], np.uint8), 100, axis=0)
+    wrong_HW = truth_HW.copy()
+    wrong_HW[:10, 0] = 1
+    found = compare(_verdict(wrong_HW, truth_HW), reference=_verdict(truth_HW, truth_HW))
+    assert found["label_agreement"] == 0.95
+    assert found["class_points"] == {"dark": -10.0, "bright": pytest.approx(-9.0909, abs=1e-3)}
+    assert found["miou_points"] == pytest.approx(-9.5455, abs=1e-3)
+    json.dumps(found, allow_nan=False)
+
+
+def _verdict(labels_HW: np.ndarray, truth_HW: np.ndarray) -> Verdict:
+    keeper = ScoreKeeper(CLASSES)
+    keeper.add(labels_HW, truth=truth_HW)
+    return Verdict(labels=[labels_HW], scores=keeper.scores())

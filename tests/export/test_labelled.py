@@ -1,0 +1,56 @@
+"""Reading labelled pictures."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from export.labelled import read_labelled
+from losszero_rt.errors import InputError
+from tests.bundles import draw_picture, write_pairs
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_pairs(tmp_path / "pairs")
+
+
+def test_pairs_come_back_in_order_of_names(folder: Path) -> None:
+    pictures = read_labelled(folder)
+    assert len(pictures) == 4
+    for seed, picture in enumerate(pictures):
+        pixels_HWC, labels_HW = draw_picture(seed)
+        np.testing.assert_array_equal(picture.pixels_HWC, pixels_HWC)
+        np.testing.assert_array_equal(picture.labels_HW, labels_HW)
+
+
+def test_a_split_takes_its_rows_only(folder: Path) -> None:
+    rows = [{"file": f"{i}.png", "split": "val" if i == 2 else "train"} for i in range(4)]
+    (folder / "manifest.json").write_text(json.dumps(rows))
+    assert len(read_labelled(folder, split="val")) == 1
+    assert len(read_labelled(folder, split="train")) == 3
+
+
+def test_a_split_without_manifest_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"manifest.json cannot be read"):
+        read_labelled(folder, split="val")
+
+
+def test_lone_files_are_named(folder: Path) -> None:
+    (folder / "masks" / "1.png").unlink()
+    with pytest.raises(InputError, match="no pair for 1"):
+        read_labelled(folder)
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pair for anything"):
+        read_labelled(tmp_path)
+
+
+def test_a_mask_of_another_size_or_in_colour_is_refused(folder: Path) -> None:
+    for wrong in (np.zeros((5, 5), np.uint8), np.zeros((64, 96, 3), np.uint8)):
+        cv2.imwrite(str(folder / "masks" / "0.png"), wrong)
+        with pytest.raises(InputError, match="8-bit class ids of the image's size"):
+            read_labelled(folder)
