@@ -21,7 +21,7 @@ from losszero_rt.pipeline.finishing import (
     write_json,
 )
 from losszero_rt.pipeline.jobs import Job, plan_jobs
-from losszero_rt.pipeline.memory import check_memory
+from losszero_rt.pipeline.memory import check_memory, frame_bytes
 from losszero_rt.pipeline.openings import close_output, open_output
 from losszero_rt.pipeline.options import NUM_REQUESTS, engine_options, source_options
 from losszero_rt.pipeline.outlets import Accuracy, JsonLines, MaskWriter, Outlet, Scorer
@@ -185,6 +185,7 @@ class OpenRun:
             ledger=ledger,
             num_requests=NUM_REQUESTS,
             num_classes=self._classmap.num_classes,
+            frame_bytes=frame_bytes(source.info),
             should_stop=lambda: stop.is_set,
         )
         painter, sink = open_output(

@@ -6,7 +6,7 @@ from losszero_rt.errors import UsageError
 from losszero_rt.frame import VideoInfo
 from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.pipeline.options import NUM_REQUESTS, batch_of
-from losszero_rt.pipeline.pipeline import COMPUTED_BYTES, DECODED_BYTES, DECODED_ITEMS
+from losszero_rt.pipeline.pipeline import COMPUTED_BYTES, DECODED_BYTES, DECODED_FRAMES
 
 # Measured: interpreter, libraries and a network of a few million weights, before the first frame.
 _STANDING_BYTES = 300 * 2**20
@@ -15,21 +15,26 @@ _CODEC_FRAMES = 12
 _CGROUP = Path("/sys/fs/cgroup")
 
 
+def frame_bytes(info: VideoInfo) -> int:
+    """Return the bytes of one decoded frame, 4:2:0."""
+    height, width = info.size
+    return height * width * 3 // 2
+
+
 def estimate_bytes(info: VideoInfo, *, config: RunConfig) -> int:
     """Return roughly what a source needs at most, bytes.
 
     Beside the queues, one batch of frames is being gathered and one is painted; each queue lets
     one item in however large it is.
     """
-    height, width = info.size
-    frame_bytes = height * width * 3 // 2
-    batch_bytes = batch_of(config) * frame_bytes
-    decoded = max(frame_bytes, min(DECODED_BYTES, DECODED_ITEMS * frame_bytes))
+    one_bytes = frame_bytes(info)
+    batch_bytes = batch_of(config) * one_bytes
+    decoded = max(one_bytes, min(DECODED_BYTES, (DECODED_FRAMES + 1) * one_bytes))
     computed = max(batch_bytes, min(COMPUTED_BYTES, NUM_REQUESTS * batch_bytes))
     encoding = 0
     if config.out is not None:
-        encoding = _CODEC_FRAMES * frame_bytes * (2 if config.view == "side" else 1)
-    coding = _CODEC_FRAMES * frame_bytes + encoding
+        encoding = _CODEC_FRAMES * one_bytes * (2 if config.view == "side" else 1)
+    coding = _CODEC_FRAMES * one_bytes + encoding
     return _STANDING_BYTES + decoded + computed + 2 * batch_bytes + coding
 
 

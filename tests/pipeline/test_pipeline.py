@@ -16,7 +16,7 @@ from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.pipeline.outlets import Outlet, StageTimes
 from losszero_rt.pipeline.painter import LiveLine, Painter
-from losszero_rt.pipeline.pipeline import DECODED_ITEMS, Pipeline
+from losszero_rt.pipeline.pipeline import DECODED_FRAMES, Pipeline
 from losszero_rt.pipeline.report import Meter
 from tests.pipeline.doubles import (
     SIZE,
@@ -79,6 +79,7 @@ class Bench:
             ledger=self.ledger,
             num_requests=4,
             num_classes=6,
+            frame_bytes=SIZE[0] * SIZE[1] * 3 // 2,
             should_stop=lambda: self.stop,
         )
 
@@ -240,4 +241,4 @@ def test_slow_consumer_bounds_what_waits() -> None:
 
     Bench(EchoEngine()).run(counted(), sink=SlowSink(), outlets=[])
     # Four submissions, the queue, and one in each hand.
-    assert max(lead) <= DECODED_ITEMS + 4 + 3
+    assert max(lead) <= DECODED_FRAMES + 4 + 3
