@@ -21,6 +21,9 @@ from losszero_rt.errors import LossZeroError
 )
 @click.option("--split", default="", help="Rows of manifest.json in --labelled; all if left away.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Of the weights.")
+@click.option(
+    "--notes", type=click.Path(path_type=Path), help="Markdown lines for the model card's limits."
+)
 @click.option("--force", is_flag=True, help="Replace the bundle that is there.")
 def main(
     checkpoint: Path,
@@ -29,6 +32,7 @@ def main(
     labelled: Path | None,
     split: str,
     licence: str,
+    notes: Path | None,
     force: bool,
 ) -> None:
     """Turn a checkpoint folder into a bundle that losszero-rt runs."""
@@ -39,6 +43,7 @@ def main(
         labelled=labelled,
         split=split,
         licence=licence,
+        notes=notes,
         force=force,
     )
     try:

@@ -44,16 +44,16 @@ Attribution: {attribution}
 
 ## Limits
 
-- Meant for forward views from a motorcycle at night. A picture from a car, by day or of another
-  kind of road is outside of what it saw in any number.
+- Meant for forward views from a motorcycle at night. Pictures from a car or by day were a small
+  part of what it saw.
 - The validation set is small and shares bikes and rides with the training set: the scores say
   how well the network does on more of the same, and their intervals are wide.
 - Thin and far lane marks are the weakest class. Nothing here is fit to steer or warn by.
-"""
+{notes}"""
 
 
-def write_card(bundle: Bundle, *, parity: dict[str, Any]) -> str:
-    """Return the card of a bundle as Markdown."""
+def write_card(bundle: Bundle, *, parity: dict[str, Any], notes: str = "") -> str:
+    """Return the card of a bundle as Markdown; ``notes`` are more lines under the limits."""
     spec = bundle.network_spec
     return _CARD.format(
         name=bundle.name,
@@ -73,6 +73,7 @@ def write_card(bundle: Bundle, *, parity: dict[str, Any]) -> str:
         attribution=bundle.attribution,
         scores=_scores_text(bundle.scores),
         parity=_parity_text(parity),
+        notes=notes,
     )
 
 

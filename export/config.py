@@ -16,6 +16,7 @@ class ExportConfig:
             None writes an unverified bundle.
         split: Which rows of ``labelled``'s ``manifest.json`` to take; empty for every pair.
         licence: Licence of the weights.
+        notes: Markdown file whose lines go under the limits of the model card; None for none.
         force: Replace a bundle that is there.
     """
 
@@ -25,6 +26,7 @@ class ExportConfig:
     labelled: Path | None = None
     split: str = ""
     licence: str = "Apache-2.0"
+    notes: Path | None = None
     force: bool = False
 
     @property

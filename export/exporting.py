@@ -28,7 +28,7 @@ from losszero_rt.bundle import (
     seal,
 )
 from losszero_rt.checkpoint import Checkpoint, load_network
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,6 +49,7 @@ def export_bundle(config: ExportConfig) -> Bundle:
         LossZeroError: If anything is wrong with the checkpoint or the labelled pictures, or a
             compiled graph differs too much from the network; then nothing is left behind.
     """
+    notes = read_notes(config.notes) if config.notes else ""
     network, checkpoint = load_network(config.checkpoint)
     pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
     with new_bundle_folder(config.out, force=config.force) as folder:
@@ -66,7 +67,7 @@ def export_bundle(config: ExportConfig) -> Bundle:
                 graph, pictures, run=partial(run_logits, model)
             )
             (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
-        (folder / CARD_NAME).write_text(write_card(bundle, parity=parity))
+        (folder / CARD_NAME).write_text(write_card(bundle, parity=parity, notes=notes))
         bundle = seal(bundle)
         if pictures and not bundle.is_verified:
             raise ModelError(
@@ -74,6 +75,18 @@ def export_bundle(config: ExportConfig) -> Bundle:
                 accepted=f"{MIOU_POINTS_MAX} points of mean IoU, {CLASS_POINTS_MAX} of a class",
             )
     return Bundle.open(config.out)
+
+
+def read_notes(path: Path) -> str:
+    """Read lines for the model card.
+
+    Raises:
+        UsageError: The file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read --notes {path}: {error}") from error
 
 
 def write_weights(network: "nn.Module", path: Path) -> None:
