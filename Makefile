@@ -3,17 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint types imports check bench clean
+.PHONY: demo test test-fast lint types imports check bench clean
 
 demo: $(VENV)/.base
 	$(BIN)/losszero-rt demo --out ride.mp4 --labels ride_labels --force
 	$(BIN)/losszero-rt ride.mp4 --out overlay.mp4 --labels ride_labels --report overlay.json --force
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "slow or not slow"
 
-test-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -m slow
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -25,7 +25,7 @@ types: $(VENV)/.dev
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-check: test test-slow lint types imports
+check: test lint types imports
 
 bench: $(VENV)/.base
 	$(BIN)/losszero-rt bench

@@ -124,9 +124,10 @@ class Bundle:
 
     def parity_fault(self, engine: str) -> str:
         """Say why the parity of one compiled engine is not proved; empty when it is."""
-        graph = self.files[self.engines[engine]["graph"]].sha256
         record = self.parity.get(engine, {})
-        if record.get("graph_sha256") != graph or not record.get("precisions"):
+        roles = self.engines[engine]
+        same = all(record.get(f"{r}_sha256") == self.files[roles[r]].sha256 for r in roles)
+        if not same or not record.get("precisions"):
             return "no parity record for this graph"
         try:
             return _beyond_tolerance(record["precisions"])

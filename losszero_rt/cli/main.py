@@ -12,7 +12,7 @@ import click
 import losszero_rt
 from losszero_rt.cli.bench import bench
 from losszero_rt.cli.run import run
-from losszero_rt.cli.settings import check_environment, settable_names
+from losszero_rt.cli.settings import check_environment, settings_of
 from losszero_rt.cli.show import demo, doctor, models
 from losszero_rt.cli.streams import occupy_standard_streams, printable
 from losszero_rt.errors import ExitCode, LossZeroError, clean_text
@@ -36,7 +36,7 @@ class DefaultRun(click.Group):
 @click.version_option(losszero_rt.__version__, prog_name="losszero-rt")
 def program() -> None:
     """Real-time semantic segmentation of night motorcycle-ride video."""
-    known = {name for command in program.commands.values() for name in settable_names(command)}
+    known = {name for command in program.commands.values() for name in settings_of(command)}
     check_environment(os.environ, known=known)
 
 

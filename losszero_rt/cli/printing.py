@@ -128,7 +128,7 @@ def _model_line(model: dict[str, Any]) -> str:
 
 def _measured_line(measured: dict[str, Any]) -> str:
     if measured["miou"] is None:
-        return "measured no frame had a label file"
+        return f"measured nothing: the {measured['n']} label files ignore every pixel"
     classes = "  ".join(
         f"{name} {'n/a' if iou is None else format(iou, '.3f')}"
         for name, iou in measured["class_iou"].items()
@@ -160,7 +160,7 @@ def bench_text(report: dict[str, Any]) -> str:
 
 def _accuracy_lines(accuracy: dict[str, Any]) -> list[str]:
     lines = [
-        f"accuracy of the same run: mIoU {_cell(accuracy['miou'])}"
+        f"accuracy of the same engine: mIoU {_cell(accuracy['miou'])}"
         f"{_interval(accuracy['miou_ci95'])}, n={accuracy['n']}, {accuracy['dataset']}"
     ]
     lines.append(f"{'class':<14}{'IoU':>8}  {'95 % CI':<16}{'boundary IoU':>13}")

@@ -63,7 +63,7 @@ def verbosity_options(function: Any) -> Any:
 
 
 @click.command("run", short_help="Lay classes over videos and pictures (the default command).")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
 @option("--out", type=PATH, help="Output file; a folder for several sources.")
 @engine_options
 @option(
@@ -129,6 +129,8 @@ def run(
     if show_config:
         click.echo(config_text(context))
         return
+    if not sources:
+        raise click.UsageError("Missing argument 'SOURCE...'.", ctx=context)
     from losszero_rt.cli.printing import Printer
     from losszero_rt.pipeline.assemble import run_job
     from losszero_rt.pipeline.config import RunConfig
@@ -138,5 +140,8 @@ def run(
     if report is None:
         printer.warn("every output is there already: left as it is")
         return
+    unmatched = options["labels"] is not None and report["measured"] is None
+    if unmatched and not report["exit_code"]:
+        printer.warn(f"--labels {options['labels']}: no frame has a label file of its name there")
     printer.report(report)
     context.exit(report["exit_code"])

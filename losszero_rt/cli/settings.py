@@ -17,17 +17,16 @@ from click.core import ParameterSource
 from losszero_rt.errors import UsageError
 
 PREFIX = "LOSSZERO_"
-# Names that are no options: the data folder of the tests, the strictness of the GPU tests.
-OTHER_NAMES = ("LOSSZERO_CONFIG", "LOSSZERO_DATA", "LOSSZERO_REQUIRE_GPU")
+CONFIG_VARIABLE = "LOSSZERO_CONFIG"
+# Names that are no options: the TOML file, and the folder of labelled pictures.
+OTHER_NAMES = (CONFIG_VARIABLE, "LOSSZERO_DATA")
 MAX_TOML_BYTES = 2**20
-# Decided for one invocation; a value that lingers in a file would surprise.
-NOT_IN_SETTINGS = ("config", "show_config", "verbose", "quiet", "help", "version")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def option(*names: str, **arguments: Any) -> Callable[[Function], Function]:
-    """Declare an option that the environment can set as well."""
+    """Declare an option that the environment and the TOML file can set as well."""
     longest = max((n.split("/")[0] for n in names if n.startswith("--")), key=len)
     variable = PREFIX + longest.removeprefix("--").replace("-", "_").upper()
     arguments.setdefault("envvar", variable)
@@ -35,22 +34,29 @@ def option(*names: str, **arguments: Any) -> Callable[[Function], Function]:
     return click.option(*names, **arguments)
 
 
-def settable_names(command: click.Command) -> tuple[str, ...]:
-    """Return the names that the environment and the TOML file may set for a command."""
-    return tuple(
-        parameter.name
+def settings_of(command: click.Command) -> dict[str, str]:
+    """Return what the environment and the TOML file may set for a command.
+
+    Returns:
+        Names as a person writes them (the long flag with underscores), each with the name of
+        the parameter that takes the value.
+    """
+    return {
+        parameter.envvar.removeprefix(PREFIX).lower(): parameter.name
         for parameter in command.params
-        if isinstance(parameter, click.Option)
-        and parameter.name
-        and parameter.name not in NOT_IN_SETTINGS
-    )
+        if isinstance(parameter.envvar, str)
+        and parameter.envvar != CONFIG_VARIABLE
+        and parameter.name is not None
+    }
 
 
 def load_settings(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
     """Take defaults from a TOML file; the callback of ``--config``."""
     if path is not None:
-        values = read_toml(path, known=settable_names(context.command))
-        context.default_map = {**(context.default_map or {}), **values}
+        settings = settings_of(context.command)
+        values = read_toml(path, known=settings)
+        defaults = {settings[name]: value for name, value in values.items()}
+        context.default_map = {**(context.default_map or {}), **defaults}
     return path
 
 
@@ -97,14 +103,14 @@ def refuse_unknown(name: str, *, known: Iterable[str], where: str) -> None:
 def config_text(context: click.Context) -> str:
     """Return every setting with its value and where it came from, as TOML with comments."""
     lines = []
-    for name in settable_names(context.command):
-        source = context.get_parameter_source(name)
+    for name, parameter in settings_of(context.command).items():
+        source = context.get_parameter_source(parameter)
         origin = {
             ParameterSource.COMMANDLINE: "command line",
             ParameterSource.ENVIRONMENT: "environment",
             ParameterSource.DEFAULT_MAP: "TOML file",
         }.get(source or ParameterSource.DEFAULT, "default")
-        value = context.params.get(name)
+        value = context.params.get(parameter)
         comment = "# " if value is None or value == () else ""
         lines.append(f"{comment}{name} = {_toml_value(value)}  # {origin}")
     return "\n".join(lines)

@@ -162,12 +162,18 @@ class OpenRun:
             ledger.check()
             incomplete = None if stop.is_set else source.incomplete
             num_seen = ledger.read + num_resumed
+            missing = missing_share(
+                source.info,
+                num_seen=num_seen,
+                start_s=config.start_s,
+                duration_s=config.duration_s,
+            )
             return SourceResult(
                 name=str(job.source),
                 frames=ledger.as_dict(),
                 output=output,
                 incomplete=incomplete,
-                missing_share=missing_share(source.info, num_seen=num_seen) if incomplete else 0.0,
+                missing_share=missing if incomplete else 0.0,
                 num_resumed=num_resumed,
                 warnings=(*source.info.notes, *source.warnings),
             )

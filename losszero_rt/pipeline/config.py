@@ -1,10 +1,9 @@
 """What a run is asked to do: one frozen value, checked on creation."""
 
 import math
-from dataclasses import dataclass, fields
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from losszero_rt.classmap import PaletteName
 from losszero_rt.engine import ENGINE_NAMES, PRECISIONS, Precision
@@ -97,6 +96,12 @@ class RunConfig:
         length_ok = self.duration_s is None or 0 < self.duration_s < math.inf
         self._require(length_ok, "duration_s", "more than 0 seconds")
         self._require(self.max_pixels >= 1, "max_pixels", "1 or more pixels")
+        if self.resume and (self.json or self.labels):
+            raise UsageError(
+                "--resume with --json or --labels would leave the frames written before out",
+                accepted="--resume with --out, --masks and --report",
+                remedy="--force starts over, with every frame",
+            )
         if not (self.out or self.masks or self.json or self.labels):
             raise UsageError(
                 "no output asked for",
@@ -110,11 +115,3 @@ class RunConfig:
             raise UsageError(
                 f"--{option} is {getattr(self, name)!r}", accepted=f"--{option}: {accepted}"
             )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the options for a JSON file."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: str(value) if isinstance(value, Path | Fraction) else value
-            for name, value in values.items()
-        }

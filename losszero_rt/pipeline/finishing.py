@@ -38,11 +38,25 @@ def exit_code_of(
     return ExitCode.LOSSES if cut or lost_share > max_loss else ExitCode.OK
 
 
-def missing_share(info: VideoInfo, *, num_seen: int) -> float:
-    """Return the share of the declared frames that never came; 1 when nothing was declared."""
+def missing_share(
+    info: VideoInfo, *, num_seen: int, start_s: float, duration_s: float | None
+) -> float:
+    """Return the share of the wanted frames that never came; 1 when no number was declared.
+
+    Args:
+        info: Facts of the source.
+        num_seen: Frames that came.
+        start_s: Seconds after the start of the source where the wanted part begins.
+        duration_s: Its length in seconds; None for all that follows.
+    """
     if not info.num_frames_declared:
         return 1.0
-    return max(0.0, 1 - num_seen / info.num_frames_declared)
+    num_wanted = float(info.num_frames_declared)
+    if info.duration_s_declared:
+        left_s = max(0.0, info.duration_s_declared - start_s)
+        wanted_s = left_s if duration_s is None else min(left_s, duration_s)
+        num_wanted *= wanted_s / info.duration_s_declared
+    return max(0.0, 1 - num_seen / num_wanted) if num_wanted else 0.0
 
 
 def give_up(ledger: Ledger) -> None:

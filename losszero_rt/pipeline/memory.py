@@ -45,7 +45,8 @@ def available_bytes() -> int | None:
         free_kib = next(int(ln.split()[1]) for ln in lines if ln.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError, IndexError):
         return None
-    return min(free_kib * 2**10, _group_room() or free_kib * 2**10)
+    room = _group_room()
+    return free_kib * 2**10 if room is None else min(free_kib * 2**10, room)
 
 
 def check_memory(info: VideoInfo, *, config: RunConfig) -> None:

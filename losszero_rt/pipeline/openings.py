@@ -69,14 +69,15 @@ def close_output(sink: VideoSink | StillSink | None, *, empty: bool) -> dict[str
 
     Args:
         sink: What :func:`open_output` opened.
-        empty: No frame reached it, because the run was stopped before the first one.
+        empty: No frame reached it, because the run was stopped before the first one. One that was
+            stopped before it came to the end of what is kept leaves that as it is, too.
 
     Raises:
         OutputError: It cannot be finished, or does not hold what was written.
     """
     if sink is None:
         return None
-    if empty:
+    if empty or (isinstance(sink, VideoSink) and sink.num_left):
         sink.abort()
         return None
     written = sink.close()

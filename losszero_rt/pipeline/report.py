@@ -4,7 +4,6 @@ fps is (n - 1) / (last - first) over the frames handed on after warm-up; latency
 to handed to the muxer, per frame. Both come from one monotonic clock.
 """
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -180,12 +179,3 @@ def peak_rss_mib() -> float:
     except OSError:
         return 0.0
     return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
-
-
-def rss_mib() -> float:
-    """Return the resident memory of this process now, MiB (0 where unknown)."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

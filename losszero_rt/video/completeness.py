@@ -30,7 +30,12 @@ class Completeness:
         self._end_declared_s = (self.duration_s or 0.0) + (container.start_time or 0) / 1e6
         self._end_s = 0.0
         self._num_packets = 0
+        self._from_start = True
         self._cut = False
+
+    def enter_midway(self) -> None:
+        """Take note that reading does not begin at the start: packets before it never come."""
+        self._from_start = False
 
     def see(self, packet: "Packet[Stream]") -> None:
         """Take note of a packet of any stream."""
@@ -51,7 +56,7 @@ class Completeness:
         """
         if self._path.stat().st_size != self._size_bytes:
             return f"the file was still being written; read {num_read} frames"
-        if self.num_declared and self._num_packets < self.num_declared:
+        if self._from_start and self.num_declared and self._num_packets < self.num_declared:
             return f"ended at {num_read} of {self.num_declared} frames"
         missing_s = self._end_declared_s - self._end_s
         if self.duration_s and missing_s > max(_SLACK_S, _SLACK_SHARE * self.duration_s):

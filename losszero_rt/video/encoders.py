@@ -65,16 +65,24 @@ def candidates(options: EncodeOptions, *, container: str) -> tuple[str, ...]:
     """Return the encoders to try, best first; a named encoder is the only one.
 
     Raises:
-        UsageError: The named encoder does not go into that container.
+        UsageError: The named encoder does not go into that container, or has no such quality.
         OutputError: The named encoder is not part of this build.
     """
     if options.codec != "auto":
         _check_named(options.codec, container=container)
-        return (options.codec,)
-    if container == "webm":
-        return ("libvpx-vp9",)
-    gpu = any(Path(device).exists() for device in _NVIDIA_DEVICES)
-    return ("h264_nvenc", "libx264") if gpu else ("libx264",)
+        names: tuple[str, ...] = (options.codec,)
+    elif container == "webm":
+        names = ("libvpx-vp9",)
+    else:
+        gpu = any(Path(device).exists() for device in _NVIDIA_DEVICES)
+        names = ("h264_nvenc", "libx264") if gpu else ("libx264",)
+    if options.crf > _MAX_H264_QUALITY and names != ("libvpx-vp9",):
+        raise UsageError(
+            f"crf {options.crf} for H.264",
+            accepted=f"0 (lossless) to {_MAX_H264_QUALITY}",
+            remedy="only VP9 counts to 63: name the output .webm",
+        )
+    return names
 
 
 def _check_named(codec: str, *, container: str) -> None:
@@ -85,6 +93,16 @@ def _check_named(codec: str, *, container: str) -> None:
         Codec(codec, "w")
     except UnknownCodecError as error:
         raise OutputError(f"this build of PyAV has no encoder {codec}") from error
+
+
+def cannot_open(codec: str, *, options: EncodeOptions) -> OutputError:
+    """Return the error of an encoder that does not open, with a remedy that was not tried yet."""
+    if options.codec == "auto":
+        remedy = "losszero-rt doctor lists those that open"
+    else:
+        remedy = "--codec auto takes one that does"
+    came = f"the encoder {codec} does not open on this machine"
+    return OutputError(came, remedy=remedy)
 
 
 def add_video(
@@ -130,10 +148,10 @@ def _settings(codec: str, options: EncodeOptions) -> Iterator[tuple[str, str]]:
     if codec == "libx264":
         # No look-ahead and no B-frames: a packet leaves with the picture that made it.
         yield from (("preset", options.preset), ("tune", "zerolatency"), ("bf", "0"))
-        yield from (("crf", _h264_quality(options)), ("x264-params", "no-deblock=0"))
+        yield from (("crf", str(options.crf)), ("x264-params", "no-deblock=0"))
     elif codec == "h264_nvenc":
         yield from (("preset", _NVENC_PRESETS[options.preset]), ("rc", "vbr"), ("bf", "0"))
-        yield from (("cq", _h264_quality(options)), ("delay", "0"))
+        yield from (("cq", str(options.crf)), ("delay", "0"))
     else:
         yield from (("crf", str(options.crf)), ("b", "0"), ("row-mt", "1"))
         yield from (("deadline", "realtime"), ("cpu-used", "8"), ("lag-in-frames", "0"))
@@ -143,7 +161,3 @@ def _num_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _h264_quality(options: EncodeOptions) -> str:
-    return str(min(options.crf, _MAX_H264_QUALITY))

@@ -5,7 +5,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 
-from losszero_rt.frame import Planes
+from losszero_rt.frame import Planes, VideoInfo
 from losszero_rt.video.colour import Colour, PlaneFormat
 from losszero_rt.video.orientation import Orientation
 
@@ -27,6 +27,13 @@ def view_of(plane: VideoPlane, *, writable: bool = False) -> np.ndarray:
 def even(size: tuple[int, int]) -> tuple[int, int]:
     """Round (height, width) up to even numbers, as 4:2:0 encoders demand."""
     return size[0] + size[0] % 2, size[1] + size[1] % 2
+
+
+def new_canvas(info: VideoInfo, *, size: tuple[int, int]) -> tuple[Planes, VideoFrame]:
+    """Return a yuv420p picture of (height, width) ``size``, and writable planes that view it."""
+    picture = VideoFrame(size[1], size[0], "yuv420p")
+    y, u, v = (view_of(plane, writable=True) for plane in picture.planes)
+    return Planes(y=y, u=u, v=v, matrix=info.matrix, full_range=info.full_range), picture
 
 
 class PictureMaker:

@@ -18,6 +18,9 @@ class ProbeReport:
         frames: Packets of the video stream that a player shows.
         time_base: Seconds per unit of ``pts``.
         pts: Their presentation times, in order of presentation.
+        end_pts: Where the last of them ends; estimated in Matroska, which stores no durations.
+        end_stated_s: Where a Matroska file says that its video ends, seconds; None if it does not,
+            and in other files.
         duration_s: From the first frame to the end of the last one, seconds.
         size: (height, width) as stored.
         codec: Name of the video's decoder.
@@ -27,6 +30,8 @@ class ProbeReport:
     frames: int
     time_base: Fraction
     pts: "array[int]"
+    end_pts: int
+    end_stated_s: Fraction | None
     duration_s: float
     size: tuple[int, int]
     codec: str
@@ -64,6 +69,8 @@ def probe(path: Path) -> ProbeReport:
             frames=len(times),
             time_base=time_base,
             pts=times,
+            end_pts=end_pts,
+            end_stated_s=_end_stated_s(file.video.metadata.get("DURATION", "")),
             duration_s=float((end_pts - times[0]) * time_base) if times else 0.0,
             size=(file.video.codec_context.height, file.video.codec_context.width),
             codec=file.video.codec_context.name,
@@ -71,3 +78,12 @@ def probe(path: Path) -> ProbeReport:
         )
     finally:
         file.container.close()
+
+
+def _end_stated_s(tag: str) -> Fraction | None:
+    """Return the seconds of a tag like ``00:01:02.345000000``; None for anything else."""
+    try:
+        hours, minutes, seconds = (Fraction(part) for part in tag.split(":"))
+    except (ValueError, ZeroDivisionError):
+        return None
+    return (hours * 60 + minutes) * 60 + seconds

@@ -50,10 +50,14 @@ class KeptPart:
         path: The file that holds it.
         output: The output that it was meant to become.
         num_frames: Pictures to keep, from the first one on.
+
+    Attributes:
+        num_left: Of those, how many :meth:`replay` has not handed out yet.
     """
 
     def __init__(self, path: Path, *, output: Path, num_frames: int) -> None:
         self.num_frames = num_frames
+        self.num_left = num_frames
         self._path, self._output = path, output
         with closing(open_file(path, stream=None, max_pixels=_ANY_SIZE).container) as container:
             video = container.streams.video[0]
@@ -115,18 +119,17 @@ class KeptPart:
         """
         packets = self._packets()
         offset: Fraction | None = Fraction(0) if self._exact else None
-        num_left = self.num_frames
         with closing(packets):
             for item in items:
-                if not num_left or isinstance(item, Cargo):
+                if not self.num_left or isinstance(item, Cargo):
                     yield item
                 elif isinstance(item, Frame):
-                    num_left -= 1
                     packet = next(packets)
                     offset = self._check_time(packet, frame=item, shift=shift, offset=offset)
+                    self.num_left -= 1
                     kept = KeptPacket(packet=packet, pts=item.pts, duration=item.duration)
                     yield Cargo(packet=kept, nbytes=packet.size)
-        if num_left:
+        if self.num_left:
             raise self._refusal("the source has fewer frames")
 
     def discard(self) -> None:

@@ -1,6 +1,5 @@
 """The output video: encoded frames at the source's own times, with the source's audio."""
 
-from array import array
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,13 +14,13 @@ from losszero_rt.errors import LossZeroError, OutputError
 from losszero_rt.frame import Cargo, Frame, Planes, StreamItem, VideoInfo
 from losszero_rt.timings import now_s
 from losszero_rt.video.audio import AudioTracks
-from losszero_rt.video.encoders import EncodeOptions, add_video, candidates
+from losszero_rt.video.encoders import EncodeOptions, add_video, candidates, cannot_open
 from losszero_rt.video.muxing import ISO_FORMATS, open_output, output_errors
 from losszero_rt.video.output_path import check_output, format_of, part_of
-from losszero_rt.video.picture import view_of
+from losszero_rt.video.picture import new_canvas
 from losszero_rt.video.resuming import KeptPacket, KeptPart
 from losszero_rt.video.source import VideoSource
-from losszero_rt.video.verification import verify
+from losszero_rt.video.verification import WrittenTimes, verify
 
 OnMuxed = Callable[[int, float], None]
 
@@ -99,7 +98,7 @@ class VideoSink:
         self.on_muxed: OnMuxed | None = None
         self.notes: list[str] = []
         self._shift = self._choose_shift(origin_pts)
-        self._written = array("q")
+        self._written = WrittenTimes()
         self._durations: dict[int, int] = {}
         self._idle: list[tuple[Planes, VideoFrame]] = []
         self._lent: dict[Planes, VideoFrame] = {}
@@ -113,6 +112,11 @@ class VideoSink:
                 self._kept.give_back()
             raise
 
+    @property
+    def num_left(self) -> int:
+        """Kept frames that the source has not come to yet; until 0 nothing can be finished."""
+        return self._kept.num_left if self._kept else 0
+
     def go_on(self, items: Iterable[StreamItem]) -> Iterable[StreamItem]:
         """Put what is kept in the place of those frames of ``items`` that it shows."""
         return self._kept.replay(items, shift=self._shift) if self._kept else items
@@ -122,7 +126,8 @@ class VideoSink:
 
         Canvases are used again, so their content is whatever an earlier frame left.
         """
-        planes, picture = self._idle.pop() if self._idle else self._new_canvas()
+        idle = self._idle
+        planes, picture = idle.pop() if idle else new_canvas(self._info, size=self._size)
         self._lent[planes] = picture
         return planes
 
@@ -139,7 +144,7 @@ class VideoSink:
         picture = self._lent.pop(canvas)
         picture.pts = frame.pts + self._shift
         picture.time_base = self._info.time_base
-        self._written.append(picture.pts)
+        self._written.add(picture.pts, duration=frame.duration)
         self._durations[picture.pts] = frame.duration
         with output_errors(self._part):
             self._mux_video(self._video.encode(picture))
@@ -164,20 +169,20 @@ class VideoSink:
         """Finish the file, read it back, and give it its name.
 
         Raises:
-            OutputError: It cannot be finished, or does not hold what was written; it keeps its
-                ``.part`` name then.
+            OutputError: It cannot be finished, or does not hold what was written, or what is kept
+                of an earlier run was not all taken over; it keeps its ``.part`` name then.
         """
-        if not self._written:
+        if self.num_left or not self._written.pts:
             self.abort()
-            self._part.unlink(missing_ok=True)
-            raise OutputError(f"{self._path} was not written: no frame reached it")
+            why = "what is kept was not all taken over" if self.num_left else "no frame reached it"
+            raise OutputError(f"{self._path} was not written: {why}")
         with output_errors(self._part):
             self._finish()
             self._container.close()
         self._closed = True
         exact = self._format in ISO_FORMATS
         report, shift_s = verify(
-            self._part, pts=self._written, time_base=self._info.time_base, exact=exact
+            self._part, written=self._written, time_base=self._info.time_base, exact=exact
         )
         if shift_s > report.time_base:
             self.notes.append(
@@ -199,7 +204,10 @@ class VideoSink:
         )
 
     def abort(self) -> None:
-        """Stop after an error: what was written stays, playable, under its ``.part`` name."""
+        """Stop after an error: what was written stays, playable, under its ``.part`` name.
+
+        Where an earlier run had come further, what that one wrote is what stays.
+        """
         if self._closed:
             return
         self._closed = True
@@ -207,8 +215,11 @@ class VideoSink:
             self._finish()
         with suppress(av.error.FFmpegError, OSError):
             self._container.close()
-        if not self._written:
+        if not self._written.pts:
             self._part.unlink(missing_ok=True)
+        if self._kept and self._kept.num_left:
+            with suppress(OSError):
+                self._kept.give_back()
 
     def _copy_kept(self, kept: KeptPacket) -> None:
         packet = kept.packet
@@ -216,7 +227,7 @@ class VideoSink:
         packet.time_base = self._info.time_base
         packet.pts = packet.dts = kept.pts + self._shift
         packet.duration = kept.duration
-        self._written.append(packet.pts)
+        self._written.add(packet.pts, duration=kept.duration)
         with output_errors(self._part):
             self._container.mux_one(packet)
 
@@ -237,10 +248,7 @@ class VideoSink:
                 self._video.codec_context.open()
             except av.error.FFmpegError as error:
                 if name == names[-1]:
-                    raise OutputError(
-                        f"the encoder {name} does not open on this machine",
-                        remedy="--codec auto takes one that does",
-                    ) from error
+                    raise cannot_open(name, options=self._options) from error
                 self.notes.append(f"{name} does not open here; encoding with {names[-1]}")
             else:
                 self.codec = name
@@ -280,14 +288,6 @@ class VideoSink:
             )
             shift -= first
         return shift
-
-    def _new_canvas(self) -> tuple[Planes, VideoFrame]:
-        height, width = self._size
-        picture = VideoFrame(width, height, "yuv420p")
-        y, u, v = (view_of(plane, writable=True) for plane in picture.planes)
-        info = self._info
-        planes = Planes(y=y, u=u, v=v, matrix=info.matrix, full_range=info.full_range)
-        return planes, picture
 
     def _mux_video(self, packets: "Iterable[Packet[Stream]]") -> None:
         for packet in packets:

@@ -152,6 +152,7 @@ class VideoSource:
         target = self._window.start_pts - round(reserve_s / self._time_base)
         try:
             file.container.seek(max(target, file.video.start_time or 0), stream=file.video)
+            self._completeness.enter_midway()
         except av.error.FFmpegError:
             self.warnings.append("the file cannot be searched; frames before the start were read")
 
@@ -284,8 +285,7 @@ class VideoSource:
 
     def _far_past_end(self, packet: "Packet[Stream]") -> bool:
         time = packet.dts if packet.dts is not None else packet.pts
-        reserve = round(_INTERLEAVING_S / self._time_base)
-        return time is None or self._window.after(time - reserve)
+        return time is None or self._window.after(time - round(_INTERLEAVING_S / self._time_base))
 
     def _conclude(self) -> None:
         if self._decoder.gave_up:

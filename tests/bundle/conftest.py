@@ -43,10 +43,16 @@ def bundle(unsealed: Bundle) -> Bundle:
     return seal(unsealed)
 
 
+def digests(bundle: Bundle) -> dict[str, str]:
+    """What a parity record says of the files it was measured on."""
+    roles = bundle.engines["openvino"]
+    return {f"{role}_sha256": bundle.files[name].sha256 for role, name in roles.items()}
+
+
 def write_parity(bundle: Bundle, *, miou_points: float, class_points: float) -> Bundle:
     """Give a bundle a parity record and seal it again."""
     record = {
-        "graph_sha256": bundle.files["model.xml"].sha256,
+        **digests(bundle),
         "precisions": {
             "bf16": {"miou_points": miou_points, "class_points": {"road": class_points}}
         },

@@ -10,7 +10,7 @@ import pytest
 
 from losszero_rt.bundle import MANIFEST_NAME, PARITY_NAME, WEIGHTS_NAME, Bundle, seal
 from losszero_rt.errors import ModelError
-from tests.bundle.conftest import write_parity
+from tests.bundle.conftest import digests, write_parity
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -141,13 +141,14 @@ def test_parity_beyond_tolerance_does_not(bundle: Bundle, miou: float, worst: fl
     assert "bf16 moves" in found.parity_fault("openvino")
 
 
-def test_parity_of_another_graph_does_not_count(bundle: Bundle) -> None:
+@pytest.mark.parametrize("role", ["graph", "constants"])
+def test_parity_of_another_graph_does_not_count(bundle: Bundle, role: str) -> None:
     proved = write_parity(bundle, miou_points=0, class_points=0)
-    (bundle.path / "model.xml").write_text("<net>other</net>")
+    (bundle.path / bundle.engines["openvino"][role]).write_text("<net>other</net>")
     assert seal(proved).parity_fault("openvino") == "no parity record for this graph"
 
 
 def test_parity_that_makes_no_sense_does_not_count(bundle: Bundle) -> None:
-    record = {"graph_sha256": bundle.files["model.xml"].sha256, "precisions": {"bf16": 3}}
+    record = {**digests(bundle), "precisions": {"bf16": 3}}
     (bundle.path / PARITY_NAME).write_text(json.dumps({"openvino": record}))
     assert "cannot be understood" in seal(bundle).parity_fault("openvino")

@@ -46,10 +46,10 @@ def write_bundle(folder: Path, *, verified: bool = True) -> Path:
     )
     if verified:
         bundle = seal(bundle)
-        graph = bundle.files[roles["graph"]].sha256
+        digests = {f"{role}_sha256": bundle.files[name].sha256 for role, name in roles.items()}
         precisions = dict.fromkeys(("fp32", "bf16"), PARITY)
-        record = {"openvino": {"graph_sha256": graph, "precisions": precisions}}
-        (folder / "parity.json").write_text(json.dumps(record))
+        record = {**digests, "precisions": precisions}
+        (folder / "parity.json").write_text(json.dumps({"openvino": record}))
     return seal(bundle).path
 
 

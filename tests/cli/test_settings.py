@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from losszero_rt.cli.main import program
-from losszero_rt.cli.settings import check_environment, settable_names
+from losszero_rt.cli.settings import check_environment, settings_of
 from losszero_rt.errors import UsageError
 
 
@@ -59,6 +59,34 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
     assert "none.toml" in result.stderr
 
 
+def test_names_are_those_of_the_flags(tmp_path: Path) -> None:
+    settings = tmp_path / "ride.toml"
+    settings.write_text("duration = 2.5\n")
+    lines = show_config("--config", str(settings), LOSSZERO_START="1").stdout.splitlines()
+    assert "start = 1.0  # environment" in lines
+    assert "duration = 2.5  # TOML file" in lines
+    result = show_config(LOSSZERO_START_S="1")
+    assert result.returncode == 2
+    assert "did you mean LOSSZERO_START" in result.stderr
+
+
+def test_printed_settings_can_be_read_back(tmp_path: Path) -> None:
+    printed = show_config("--alpha", "0.7", "--masks", "a b", "--no-hud").stdout
+    settings = tmp_path / "ride.toml"
+    settings.write_text(printed)
+    again = show_config("--config", str(settings)).stdout
+    assert {line.split("  #")[0] for line in printed.splitlines()} == {
+        line.split("  #")[0] for line in again.splitlines()
+    }
+
+
+def test_settings_are_shown_without_a_source() -> None:
+    command = [sys.executable, "-m", "losszero_rt", "run", "--show-config"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0
+    assert 'model = "night-ride"  # default' in result.stdout
+
+
 def test_unknown_variable_is_refused_with_the_nearest_name() -> None:
     result = show_config(LOSSZERO_ALHPA="1")
     assert result.returncode == 2
@@ -66,7 +94,7 @@ def test_unknown_variable_is_refused_with_the_nearest_name() -> None:
 
 
 def test_variables_of_other_commands_and_of_tests_are_let_through() -> None:
-    known = {name for command in program.commands.values() for name in settable_names(command)}
+    known = {name for command in program.commands.values() for name in settings_of(command)}
     check_environment({"LOSSZERO_DATA": "x", "LOSSZERO_SECONDS": "2", "HOME": "/"}, known=known)
     with pytest.raises(UsageError):
         check_environment({"LOSSZERO_HOME": "/"}, known=known)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from losszero_rt.video import VideoSource
-from tests.media import read_clip, write_clip
+from tests.media import read_clip, read_index, write_clip
 
 OPTIONS = {"preset": "ultrafast", "g": "10"}
 
@@ -64,3 +64,24 @@ def test_part_of_a_cut_file_is_not_called_incomplete(fast_start: Path) -> None:
     source, frames, _ = read_clip(fast_start, duration_s=0.5)
     assert len(frames) == 15
     assert source.incomplete is None
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "avi", "mkv", "ts"])
+@pytest.mark.parametrize("duration_s", [None, 2.0, 9.0])
+def test_part_from_midway_to_the_end_is_whole(
+    tmp_path: Path, suffix: str, duration_s: float | None
+) -> None:
+    path = write_clip(tmp_path / f"a.{suffix}", num_frames=90, options=OPTIONS)
+    source, frames, lost = read_clip(path, start_s=1, duration_s=duration_s)
+    assert [read_index(frame.planes) for frame in frames] == list(range(30, 90))
+    assert not lost
+    assert source.incomplete is None
+    assert source.warnings == []
+
+
+def test_cut_file_that_is_entered_midway_says_how_far_it_got(fast_start: Path) -> None:
+    fast_start.write_bytes(fast_start.read_bytes()[: fast_start.stat().st_size * 6 // 10])
+    source, frames, _ = read_clip(fast_start, start_s=1)
+    assert frames
+    assert source.incomplete is not None
+    assert " of 3.0 s " in source.incomplete

@@ -12,7 +12,7 @@ from losszero_rt.video import (
     encoders,
     part_of,
 )
-from losszero_rt.video.encoders import candidates
+from losszero_rt.video.encoders import candidates, cannot_open
 from tests.media import copy_clip, put
 
 
@@ -100,3 +100,27 @@ def test_facts_name_what_opens() -> None:
     assert facts["encoders"]["libx264"] == "opens"
     assert "h264" in facts["decoders"]
     assert facts["PyAV"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "container"), [("auto", "mp4"), ("auto", "matroska"), ("libx264", "mov")]
+)
+def test_quality_that_h264_does_not_have_is_refused(codec: str, container: str) -> None:
+    with pytest.raises(UsageError, match=r"crf 52 for H\.264\. 0 \(lossless\) to 51\. .*webm"):
+        candidates(EncodeOptions(codec=codec, crf=52), container=container)  # type: ignore[arg-type]
+    assert candidates(EncodeOptions(crf=51), container=container)
+
+
+@pytest.mark.parametrize(("codec", "container"), [("auto", "webm"), ("libvpx-vp9", "matroska")])
+def test_quality_of_vp9_goes_further(codec: str, container: str) -> None:
+    options = EncodeOptions(codec=codec, crf=63)  # type: ignore[arg-type]
+    assert candidates(options, container=container) == ("libvpx-vp9",)
+
+
+def test_remedy_is_one_that_was_not_tried() -> None:
+    assert "--codec auto" in str(
+        cannot_open("h264_nvenc", options=EncodeOptions(codec="h264_nvenc"))
+    )
+    remedy = str(cannot_open("libx264", options=EncodeOptions()))
+    assert "--codec auto" not in remedy
+    assert "losszero-rt doctor" in remedy

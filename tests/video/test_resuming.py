@@ -10,7 +10,7 @@ from losszero_rt.errors import OutputError
 from losszero_rt.frame import Cargo, Frame, LostFrame
 from losszero_rt.video import EncodeOptions, VideoSink, VideoSource, part_of, probe
 from losszero_rt.video.resuming import KeptPart, parameter_sets
-from tests.media import packets_of, put, read_clip, read_index, write_clip
+from tests.media import frames_of, packets_of, put, read_clip, read_index, write_clip
 
 GOP = 10
 OPTIONS = EncodeOptions(gop=GOP, crf=10)
@@ -200,3 +200,28 @@ def test_parameter_sets_are_found_in_both_wrappings() -> None:
     packed = b"\1\x42\0\x0a\xff\xe1\0\4" + sequence + b"\1\0\3" + picture
     assert parameter_sets(plain) == parameter_sets(packed) == {sequence, picture}
     assert parameter_sets(b"") == frozenset()
+
+
+@pytest.mark.parametrize("num_taken", [0, 1, 29])
+@pytest.mark.parametrize("end", ["abort", "close"])
+def test_run_that_ends_before_the_end_of_what_is_kept_leaves_it_whole(
+    source: Path, tmp_path: Path, num_taken: int, end: str
+) -> None:
+    out = tmp_path / "o.mp4"
+    write_until(source, out, stop_at=37)
+    before = part_of(out).read_bytes()
+    opened = VideoSource(source)
+    sink = VideoSink(out, info=opened.info, audio_from=opened, options=OPTIONS, resume=True)
+    items = (item for item in sink.go_on(frames_of(opened)) if isinstance(item, Cargo))
+    for _ in range(num_taken):
+        sink.copy(next(items))
+    assert sink.num_left == 30 - num_taken
+    if end == "abort":
+        sink.abort()
+    else:
+        with pytest.raises(OutputError, match="was not all taken over"):
+            sink.close()
+    opened.close()
+    assert [path.name for path in tmp_path.glob("o.*")] == ["o.mp4.part"]
+    assert part_of(out).read_bytes() == before
+    assert go_on(source, out) == list(range(30, 60))

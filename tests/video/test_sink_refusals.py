@@ -65,7 +65,7 @@ def test_missing_frame_in_the_output_is_found(
     # The wrapped type is not patchable: a frame is noted as written that never was.
     for item in source:
         put(sink, item)  # type: ignore[arg-type]
-    sink._written.append(99999)
+    sink._written.add(99999, duration=512)
     with pytest.raises(OutputError, match="30 frames, 31 were written"):
         sink.close()
     source.close()
@@ -78,7 +78,7 @@ def test_wrong_time_in_the_output_is_found(clip: Path, tmp_path: Path) -> None:
     sink = VideoSink(out, info=source.info)
     for item in source:
         put(sink, item)  # type: ignore[arg-type]
-    sink._written[10] += 1
+    sink._written.pts[10] += 1
     with pytest.raises(OutputError, match="frame 10 lies at"):
         sink.close()
     source.close()
@@ -90,3 +90,21 @@ def test_unknown_suffix_is_a_usage_error(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.webm"):
         VideoSink(tmp_path / "out.avi", info=source.info)
     source.close()
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm"])
+@pytest.mark.parametrize("units", [-100, 100])
+def test_wrong_duration_in_the_output_is_found(
+    clip: Path, tmp_path: Path, suffix: str, units: int
+) -> None:
+    source, out = VideoSource(clip), tmp_path / f"out.{suffix}"
+    sink = VideoSink(out, info=source.info)
+    for item in source:
+        put(sink, item)  # type: ignore[arg-type]
+    sink._written.last_duration += units
+    sink._written.latest_end += units
+    with pytest.raises(OutputError, match=r"lasts 1\.0"):
+        sink.close()
+    source.close()
+    assert not out.exists()
+    assert part_of(out).exists()
