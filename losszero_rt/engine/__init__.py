@@ -8,6 +8,8 @@ from losszero_rt.engine.protocol import (
     EngineInfo,
     EngineName,
     EngineOptions,
+    Extras,
+    Objects,
     Precision,
     Ticket,
 )
@@ -19,6 +21,8 @@ __all__ = [
     "EngineInfo",
     "EngineName",
     "EngineOptions",
+    "Extras",
+    "Objects",
     "Precision",
     "Ticket",
     "engine_facts",

@@ -9,7 +9,7 @@ import numpy as np
 
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle
 from losszero_rt.checkpoint import load_weights
-from losszero_rt.engine.protocol import EngineInfo, EngineOptions
+from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras
 from losszero_rt.errors import ModelError
 from losszero_rt.network import build_network, upsample_logits
 from losszero_rt.timings import now_s
@@ -28,15 +28,24 @@ class DoneTicket:
     Args:
         labels_NHW: uint8 labels.
         infer_ms: How long it took, milliseconds.
+        extras: What came beside the labels.
     """
 
-    def __init__(self, labels_NHW: np.ndarray, *, infer_ms: float) -> None:
+    def __init__(
+        self, labels_NHW: np.ndarray, *, infer_ms: float, extras: Extras | None = None
+    ) -> None:
         self._labels_NHW = labels_NHW
         self._infer_ms = infer_ms
+        self._extras = extras or Extras()
 
     def result(self) -> np.ndarray:
         """Return the labels, uint8 (n, h, w), owned by the caller."""
         return self._labels_NHW
+
+    @property
+    def extras(self) -> Extras:
+        """What came beside the labels."""
+        return self._extras
 
     @property
     def infer_ms(self) -> float:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from losszero_rt.bundle import Bundle
-from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Precision
+from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, Precision
 from losszero_rt.errors import ModelError
 
 if TYPE_CHECKING:
@@ -99,6 +99,11 @@ class OpenVinoTicket:
                 self._free.append(request)
         assert self._labels_Nhw is not None, "the first result() raised"
         return self._labels_Nhw
+
+    @property
+    def extras(self) -> Extras:
+        """What came beside the labels."""
+        return Extras()
 
     @property
     def infer_ms(self) -> float:

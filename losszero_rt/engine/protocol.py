@@ -61,6 +61,40 @@ class EngineInfo:
     version: str
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Objects:
+    """Objects found in one frame, most certain first.
+
+    Attributes:
+        class_ids: uint8 (K,) class of each object.
+        scores: float32 (K,) confidence of each object, 0..1.
+        boxes: float32 (K, 4) x0, y0, x1, y1 in pixels of the network input.
+        masks: bool (K, h, w) at labels size.
+    """
+
+    class_ids: np.ndarray
+    scores: np.ndarray
+    boxes: np.ndarray
+    masks: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Objects({len(self.class_ids)})"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Extras:
+    """What an engine gives beside labels, where it can and was asked.
+
+    Attributes:
+        cams_NHW: uint8 (n, h, w) class activation maps at the head's stride, 255 where the class
+            speaks loudest in that frame; None without.
+        objects: Objects of each frame, one a frame; None from networks that know no objects.
+    """
+
+    cams_NHW: np.ndarray | None = None
+    objects: tuple[Objects, ...] | None = None
+
+
 class Ticket(Protocol):
     """One submission under way."""
 
@@ -69,6 +103,11 @@ class Ticket(Protocol):
 
         The array belongs to the caller. Raises what went wrong in the engine.
         """
+        ...
+
+    @property
+    def extras(self) -> Extras:
+        """What came beside the labels; known after :meth:`result`."""
         ...
 
     @property

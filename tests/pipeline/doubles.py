@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from losszero_rt.engine import EngineInfo
+from losszero_rt.engine import EngineInfo, Extras
 from losszero_rt.frame import Cargo, Frame, LostFrame, Planes, StreamItem
 from losszero_rt.preprocess import InputSpec
 from losszero_rt.timings import now_s
@@ -54,6 +54,7 @@ class EchoTicket:
     """Labels that were ready at once."""
 
     infer_ms = 1.0
+    extras = Extras()
 
     def __init__(self, labels_NHW: np.ndarray, *, fail: bool) -> None:
         self._labels_NHW = labels_NHW

@@ -1,0 +1,1 @@
+"""The commands of ``python -m train``: parse, call, print. Heavy imports happen inside them."""
