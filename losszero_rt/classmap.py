@@ -1,5 +1,6 @@
 """The classes: ids, names, colours and the ignored id."""
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -49,9 +50,11 @@ class ClassMap:
         for class_id, known in enumerate(self.names):
             if _plain(known) == wanted:
                 return class_id
+        near = difflib.get_close_matches(name.lower(), self.names, n=1)
         raise UsageError(
             f"unknown class {name!r}",
             accepted=f"classes: {', '.join(self.names)}",
+            remedy=f"did you mean {near[0]!r}?" if near else "name one of these",
         )
 
     def ids_of(self, names: Iterable[str]) -> tuple[int, ...]:
@@ -100,4 +103,84 @@ PALETTES: dict[PaletteName, tuple[Rgb, ...]] = {
 NIGHT_RIDE = ClassMap(
     names=("undrivable", "road", "lane mark", "my bike", "rider", "moveable"),
     colours=PALETTES["safe"],
+)
+
+PARKING = ClassMap(
+    names=("background", "driveable space", "parking space"),
+    colours=((0, 0, 0), (20, 130, 80), (250, 235, 60)),
+)
+# Colours of the data set (Brostow et al., "Semantic object classes in video", 2009), after its 32
+# classes were merged to the 11 of SegNet (Badrinarayanan et al., 2015).
+CAMVID = ClassMap(
+    names=(
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+    ),
+    colours=(
+        (128, 128, 128),
+        (128, 0, 0),
+        (192, 192, 128),
+        (128, 64, 128),
+        (0, 0, 192),
+        (128, 128, 0),
+        (192, 128, 128),
+        (64, 64, 128),
+        (64, 0, 128),
+        (64, 64, 0),
+        (0, 128, 192),
+    ),
+)
+# The 19 classes and colours of Cordts et al., "The Cityscapes Dataset", 2016; ids are "train ids".
+CITYSCAPES = ClassMap(
+    names=(
+        "road",
+        "sidewalk",
+        "building",
+        "wall",
+        "fence",
+        "pole",
+        "traffic light",
+        "traffic sign",
+        "vegetation",
+        "terrain",
+        "sky",
+        "person",
+        "rider",
+        "car",
+        "truck",
+        "bus",
+        "train",
+        "motorcycle",
+        "bicycle",
+    ),
+    colours=(
+        (128, 64, 128),
+        (244, 35, 232),
+        (70, 70, 70),
+        (102, 102, 156),
+        (190, 153, 153),
+        (153, 153, 153),
+        (250, 170, 30),
+        (220, 220, 0),
+        (107, 142, 35),
+        (152, 251, 152),
+        (70, 130, 180),
+        (220, 20, 60),
+        (255, 0, 0),
+        (0, 0, 142),
+        (0, 0, 70),
+        (0, 60, 100),
+        (0, 80, 100),
+        (0, 0, 230),
+        (119, 11, 32),
+    ),
 )
