@@ -12,7 +12,6 @@ from typing import TypedDict
 import numpy as np
 
 from losszero_rt.classmap import IGNORED_ID, ClassMap
-from losszero_rt.errors import UsageError
 from losszero_rt.metrics.bootstrap import (
     interval95,
     json_number,
@@ -20,6 +19,7 @@ from losszero_rt.metrics.bootstrap import (
     ratio,
     resampled_totals,
 )
+from losszero_rt.metrics.rates import safety_rates
 
 Interval = tuple[float, float]
 
@@ -126,59 +126,9 @@ class Scores:
         total = self.total
         return float(ratio(np.trace(total), total.sum()))
 
-    @property
-    def undrivable_as_road(self) -> float | None:
-        """Share of the true undrivable pixels that were taken for road."""
-        return self._share(("undrivable",), called=("road",))
-
-    @property
-    def moveable_as_road(self) -> float | None:
-        """Share of the true moveable pixels that were taken for road."""
-        return self._share(("moveable",), called=("road",))
-
-    @property
-    def moveable_missed(self) -> float | None:
-        """Share of the true moveable pixels that were taken for anything else."""
-        return self._share(("moveable",), called=None)
-
-    @property
-    def lane_mark_recall(self) -> float | None:
-        """Share of the true lane mark pixels that were found."""
-        return self._share(("lane mark",), called=("lane mark",))
-
-    @property
-    def bike_leakage(self) -> float | None:
-        """Share of the pixels of everything else that were taken for my bike or rider."""
-        return self._share(None, called=("my bike", "rider"))
-
-    def _share(
-        self, true: tuple[str, ...] | None, *, called: tuple[str, ...] | None
-    ) -> float | None:
-        """Share of the pixels of the true classes that were given one of the called classes.
-
-        None for either means every class that the other does not name. The answer is None when
-        the class map lacks a class or no such true pixel was counted.
-        """
-        try:
-            rows, columns = self.classmap.ids_of(true or ()), self.classmap.ids_of(called or ())
-        except UsageError:
-            return None
-        every = np.arange(self.classmap.num_classes)
-        true_ids = np.setdiff1d(every, columns) if true is None else np.array(rows)
-        called_ids = np.setdiff1d(every, rows) if called is None else np.array(columns)
-        total = self.total[true_ids]
-        share = float(ratio(total[:, called_ids].sum(), total.sum()))
-        return None if np.isnan(share) else share
-
     def rates(self) -> dict[str, float | None]:
         """Return the safety rates by name; None where a class or its pixels are absent."""
-        return {
-            "undrivable_as_road": self.undrivable_as_road,
-            "moveable_as_road": self.moveable_as_road,
-            "moveable_missed": self.moveable_missed,
-            "lane_mark_recall": self.lane_mark_recall,
-            "bike_leakage": self.bike_leakage,
-        }
+        return safety_rates(self.total, classmap=self.classmap)
 
     def bootstrap(self, num_resamples: int = 1000, *, seed: int = 0) -> Intervals:
         """Return 95 % intervals of the IoU, images drawn with replacement.

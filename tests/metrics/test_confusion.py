@@ -61,6 +61,28 @@ def test_matrix_equals_torchmetrics(seed: int) -> None:
     assert np.array_equal(confusion_matrix(labels, truth=truth, num_classes=6), expected)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_figures_over_several_images_equal_torchmetrics(seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    classification = pytest.importorskip("torchmetrics.classification")
+    options = {"num_classes": 6, "ignore_index": 255}
+    by_class = classification.MulticlassJaccardIndex(average="none", **options)
+    accuracy = classification.MulticlassAccuracy(average="micro", **options)
+    recall = classification.MulticlassRecall(average="none", **options)
+    keeper = ScoreKeeper(NIGHT_RIDE)
+    for image in range(4):
+        labels, truth = random_pair(10 * seed + image, shape=(31, 17 + image))
+        keeper.add(labels, truth=truth)
+        for metric in (by_class, accuracy, recall):
+            metric.update(torch.from_numpy(labels).long(), torch.from_numpy(truth).long())
+    scores = keeper.scores()
+    assert scores.class_iou == pytest.approx(by_class.compute().numpy(), abs=1e-6)
+    assert scores.miou == pytest.approx(float(by_class.compute().mean()), abs=1e-6)
+    assert scores.pixel_accuracy == pytest.approx(float(accuracy.compute()), abs=1e-6)
+    found = scores.rates()["lane_mark_recall"]
+    assert found == pytest.approx(float(recall.compute()[LANE]), abs=1e-6)
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 20), width=st.integers(1, 20))
 def test_sum_of_matrix_is_number_of_counted_pixels(seed: int, height: int, width: int) -> None:
@@ -154,6 +176,9 @@ def test_safety_rates_of_a_known_matrix() -> None:
         "moveable_missed": pytest.approx(0.4),
         "lane_mark_recall": pytest.approx(0.75),
         "bike_leakage": pytest.approx(8 / 150),
+        "bike_missed": 0.0,
+        "rider_as_bike": None,
+        "bike_as_rider": 1.0,
     }
 
 
@@ -163,8 +188,8 @@ def test_rates_of_classes_that_the_map_lacks_are_none() -> None:
 
 
 def test_rate_without_true_pixels_is_none() -> None:
-    assert night_scores((ROAD, ROAD, 9)).moveable_missed is None
-    assert night_scores((ROAD, ROAD, 9)).bike_leakage == 0.0
+    assert night_scores((ROAD, ROAD, 9)).rates()["moveable_missed"] is None
+    assert night_scores((ROAD, ROAD, 9)).rates()["bike_leakage"] == 0.0
 
 
 def test_keeper_keeps_one_matrix_an_image() -> None:
