@@ -115,8 +115,8 @@ class Blender:
         """
         sources: Sequence[np.ndarray] = (planes.y, planes.u, planes.v)
         targets: Sequence[np.ndarray] = (canvas.y, canvas.u, canvas.v)
-        _check_sizes("frame", planes, sizes=self._sizes)
-        _check_sizes("canvas", canvas, sizes=self._canvas_sizes)
+        check_sizes("frame", planes, sizes=self._sizes)
+        check_sizes("canvas", canvas, sizes=self._canvas_sizes)
         if labels.shape != self._labels_size:
             self._fit((labels.shape[0], labels.shape[1]))
         if self._renumber:
@@ -125,13 +125,13 @@ class Blender:
             self._draw_mask(labels, targets)
             return
         if self._view == "side":
-            targets = _start_side(sources, targets)
+            targets = start_side(sources, targets)
         self._draw_overlay(sources, labels, targets)
 
     def _draw_mask(self, labels_HW: np.ndarray, targets: Sequence[np.ndarray]) -> None:
         tones = self._tinter.tint(labels_HW)
         for colour, target in zip((tones.y, tones.u, tones.v), targets, strict=True):
-            _enlarge(colour, out=target)
+            enlarge(colour, out=target)
 
     def _draw_overlay(
         self,
@@ -151,8 +151,8 @@ class Blender:
             corner = tuple(map(slice, inside.shape))
             keep, wide = self._keep[corner], self._colour[corner]
             if i < 2:  # the two chroma planes share their weights
-                _enlarge(tones.keep, out=keep)
-            _enlarge(colour, out=wide)
+                enlarge(tones.keep, out=keep)
+            enlarge(colour, out=wide)
             lay(keep, wide, source=inside, out=targets[i][box])
 
 
@@ -193,7 +193,7 @@ def _palette(
     return colours, weights
 
 
-def _start_side(
+def start_side(
     sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, ...]:
     """Copy the frame to the left half; return the right half of each plane."""
@@ -202,7 +202,7 @@ def _start_side(
     return tuple(t[:, s.shape[1] :] for s, t in zip(sources, targets, strict=True))
 
 
-def _enlarge(small: np.ndarray, *, out: np.ndarray) -> None:
+def enlarge(small: np.ndarray, *, out: np.ndarray) -> None:
     """Resize to the shape of ``out``; area means only where labels are much finer."""
     shrinks = small.shape[0] > 3 * out.shape[0] or small.shape[1] > 3 * out.shape[1]
     way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -218,7 +218,8 @@ def _check_choices(classmap: ClassMap, *, alpha: float, view: str) -> None:
         raise UsageError(f"{classmap.num_classes} classes", accepted=f"at most {RIM - 2}")
 
 
-def _check_sizes(what: str, planes: Planes, *, sizes: tuple[tuple[int, int], ...]) -> None:
+def check_sizes(what: str, planes: Planes, *, sizes: tuple[tuple[int, int], ...]) -> None:
+    """Raise UsageError unless luma and chroma planes have these two sizes (height, width)."""
     if (planes.y.shape, planes.u.shape) != sizes:
         raise UsageError(
             f"{what} {planes!r}",

@@ -52,6 +52,13 @@ class Hud:
         self._line: str | None = None
         self._strip: Stamp | None = None
 
+    @property
+    def area(self) -> tuple[int, int, int, int]:
+        """Top, left, bottom, right of what is covered, pixels; nothing where it does not fit."""
+        if not self.fits:
+            return 0, 0, 0, 0
+        return self._top, 0, self._top + self._strip_px, self._width
+
     def draw(self, canvas: Planes, *, line: str) -> None:
         """Lay the HUD on a canvas, in place.
 

@@ -42,6 +42,7 @@ class Legend:
         full_range: Whether the canvas's values span 0..255.
         chroma: Layout of the canvas.
         corner: Where the panel stands.
+        counts: Whether the numbers of objects will be shown, too.
 
     Attributes:
         fits: False for canvases so small that the panel would cover too much: then nothing is
@@ -58,12 +59,14 @@ class Legend:
         full_range: bool = False,
         chroma: Chroma = "420",
         corner: Corner = "top-left",
+        counts: bool = False,
     ) -> None:
         kind = YuvKind(matrix=matrix, full_range=full_range, chroma=chroma)
         self._class_ids = shown_classes(classmap, classes=classes)
         self._cap = cap_height_px(size[0])
         self._lettering = Lettering(self._cap)
         names = [classmap.names[i] for i in self._class_ids]
+        self._counts = counts
         self._plan(names)
         self.fits = self._height <= size[0] * _MAX_HEIGHT and self._width <= size[1] * _MAX_WIDTH
         if not self.fits:
@@ -74,8 +77,8 @@ class Legend:
             self._left = (size[1] - margin - self._width) // 2 * 2
         self._panel = stamp_of(self._paint(names, classmap), kind=kind)
         ink = Ink(TEXT, ground=GROUND, opacity=GROUND_OPACITY, kind=kind)
-        self._digits = {c: ink.stamp(self._cell(c)) for c in " <0123456789"}
-        self._texts = [""] * len(names)
+        self._digits = {c: ink.stamp(self._cell(c)) for c in " <x0123456789"}
+        self._texts: dict[tuple[int, int], str] = {}
 
     def _plan(self, names: Sequence[str]) -> None:
         """Fix the columns and rows, in pixels; everything that is pasted stands on even ones."""
@@ -91,7 +94,11 @@ class Legend:
         longest = max((letters.width_px(name) for name in names), default=0)
         self._digits_left = self._names_left + even(longest + cap * 1.4)
         self._percent_left = self._digits_left + _DIGITS * self._cell_size[1]
-        self._width = even(self._percent_left + letters.width_px("%") + self._pad)
+        right = self._percent_left + letters.width_px("%")
+        self._counts_left = even(right + cap * 0.6)
+        if self._counts:
+            right = self._counts_left + len(count_text(0)) * self._cell_size[1]
+        self._width = even(right + self._pad)
         self._height = self._row_px * len(names) + 2 * self._edge_px
 
     def _text_top(self, row: int) -> int:
@@ -124,29 +131,44 @@ class Legend:
         cell[: glyph.shape[0], left : left + glyph.shape[1]] = glyph
         return cell
 
-    def draw(self, canvas: Planes, *, shares: np.ndarray) -> None:
+    @property
+    def area(self) -> tuple[int, int, int, int]:
+        """Top, left, bottom, right of what is covered, pixels; nothing where it does not fit."""
+        if not self.fits:
+            return 0, 0, 0, 0
+        return self._top, self._left, self._top + self._height, self._left + self._width
+
+    def draw(self, canvas: Planes, *, shares: np.ndarray, counts: np.ndarray | None = None) -> None:
         """Lay the legend on a canvas, in place.
 
         Args:
             canvas: Planes of the promised size; rows may be strided.
             shares: Share of the picture by class id, (C,), 0..1.
+            counts: Number of objects by class id, (C,); shown where it was said that they come.
         """
         if not self.fits:
             return
         for row, class_id in enumerate(self._class_ids):
-            self._set_digits(row, percent_text(float(shares[class_id])))
+            self._set_digits(row, percent_text(float(shares[class_id])), left=self._digits_left)
+            if self._counts and counts is not None:
+                self._set_digits(row, count_text(int(counts[class_id])), left=self._counts_left)
         self._panel.lay_on(canvas, top=self._top, left=self._left)
 
-    def _set_digits(self, row: int, text: str) -> None:
-        if text == self._texts[row]:
+    def _set_digits(self, row: int, text: str, *, left: int) -> None:
+        if text == self._texts.get((row, left)):
             return
         for place, character in enumerate(text):
-            left = self._digits_left + place * self._cell_size[1]
-            self._panel.paste(self._digits[character], top=self._text_top(row), left=left)
-        self._texts[row] = text
+            at = left + place * self._cell_size[1]
+            self._panel.paste(self._digits[character], top=self._text_top(row), left=at)
+        self._texts[row, left] = text
 
 
 def percent_text(share: float) -> str:
     """Return a share as whole percent in three characters; a trace is ``<1``, not 0."""
     percent = round(share * 100)
     return f"{'<1' if share > 0 and percent == 0 else percent:>3}"
+
+
+def count_text(count: int) -> str:
+    """Return a number of objects as ``x3`` in three characters; nothing for none."""
+    return f"{f'x{min(count, 99)}' if count else '':<3}"

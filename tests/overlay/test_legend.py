@@ -9,7 +9,7 @@ import pytest
 from losszero_rt.classmap import NIGHT_RIDE, ClassMap
 from losszero_rt.frame import Planes
 from losszero_rt.overlay import Legend
-from losszero_rt.overlay.legend import percent_text
+from losszero_rt.overlay.legend import count_text, percent_text
 from losszero_rt.preprocess import yuv_to_rgb
 
 SIZE = (720, 1280)
@@ -159,3 +159,34 @@ def test_no_class_to_list_draws_an_empty_panel_without_fault() -> None:
     canvas = grey()
     Legend(NIGHT_RIDE, size=SIZE, classes=()).draw(canvas, shares=np.zeros(6))
     assert canvas.size == SIZE
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "   "), (3, "x3 "), (42, "x42"), (1000, "x99")])
+def test_count_text(count: int, text: str) -> None:
+    assert count_text(count) == text
+
+
+def test_counts_stand_behind_the_shares_and_go_again() -> None:
+    shares, counts = shares_of(road=25), np.zeros(6, np.int64)
+    legend = Legend(NIGHT_RIDE, size=SIZE, counts=True)
+    top, left, bottom, right = legend.area
+    pictures = []
+    for number in (0, 7, 12, 0):
+        counts[NIGHT_RIDE.id_of("moveable")] = number
+        canvas = grey()
+        legend.draw(canvas, shares=shares, counts=counts)
+        pictures.append(canvas.y[top:bottom, left:right].copy())
+    none, seven, twelve, again = pictures
+    np.testing.assert_array_equal(none, again)
+    rows, columns = np.nonzero(seven != none)
+    assert rows.min() > (bottom - top) * 0.6, "in the row of the last class"
+    assert columns.min() > (right - left) * 0.7, "behind its share"
+    assert (seven != twelve).any()
+
+
+def test_area_is_what_is_drawn_on() -> None:
+    canvas = drawn(shares_of(road=25))
+    rows, columns = changed_box(canvas, before=grey())
+    top, left, bottom, right = Legend(NIGHT_RIDE, size=SIZE).area
+    assert (rows, columns) == (slice(top, bottom), slice(left, right))
+    assert Legend(NIGHT_RIDE, size=(32, 48)).area == (0, 0, 0, 0)
