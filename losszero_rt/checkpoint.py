@@ -161,12 +161,28 @@ def read_weights(folder: Path, *, checkpoint: Checkpoint) -> dict[str, "torch.Te
     """Read the weights of a checkpoint whose record was read before.
 
     Raises:
-        ModelError: If the file is absent, too large, differs from the recorded digest, is not
+        ModelError: If the file is not the recorded one (see :func:`verified_weights`), is not
             safetensors, or holds NaN or infinite values.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    path = folder / WEIGHTS_NAME
+    content = verified_weights(folder, checkpoint=checkpoint)
+    try:
+        weights: dict[str, torch.Tensor] = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise _refused(path, f"is not safetensors: {error}") from error
+    _check_finite(weights, str(path))
+    return weights
+
+
+def verified_weights(folder: Path, *, checkpoint: Checkpoint) -> bytes:
+    """Return the content of the weights file, nothing of it deserialised.
+
+    Raises:
+        ModelError: If it is absent, too large, or differs from the recorded digest.
+    """
     path = folder / WEIGHTS_NAME
     try:
         if path.stat().st_size > WEIGHTS_BYTES_MAX:
@@ -180,12 +196,7 @@ def read_weights(folder: Path, *, checkpoint: Checkpoint) -> dict[str, "torch.Te
             path,
             f"has sha256 {digest[:12]}..., the record says {checkpoint.weights_sha256[:12]}...",
         )
-    try:
-        weights: dict[str, torch.Tensor] = load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise _refused(path, f"is not safetensors: {error}") from error
-    _check_finite(weights, str(path))
-    return weights
+    return content
 
 
 def load_network(folder: Path) -> tuple["nn.Module", Checkpoint]:

@@ -144,7 +144,7 @@ def test_a_record_of_another_format_names_both_numbers(folder: Path) -> None:
     [
         ({"_model_class": "os.system"}, "_model_class"),
         ({"epoch": "3"}, "epoch of the wrong type"),
-        ({"network": {"architecture": "segformer"}}, "unknown architecture"),
+        ({"network": {"architecture": "os.system"}}, "unknown architecture"),
         ({"network": {"encoder": "../../x"}}, "unknown encoder"),
         ({"network": {"colour": 1}}, "unexpected keyword argument"),
         ({"input": {"size": [64, 96]}}, "does not fit"),

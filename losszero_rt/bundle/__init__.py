@@ -1,5 +1,6 @@
 """The folder between export and runtime: read, write, verify."""
 
+from losszero_rt.bundle.file_record import FileRecord
 from losszero_rt.bundle.finding import find_bundle, list_bundles
 from losszero_rt.bundle.manifest import (
     CARD_NAME,
@@ -9,7 +10,6 @@ from losszero_rt.bundle.manifest import (
     PARITY_NAME,
     WEIGHTS_NAME,
     Bundle,
-    FileRecord,
 )
 from losszero_rt.bundle.writing import new_bundle_folder, seal
 

@@ -29,7 +29,8 @@ def find_bundle(name: str | Path, *, allow_unverified: bool = False) -> Bundle:
     if not path.exists():
         raise ModelError(
             f"no model {str(name)!r}",
-            accepted=f"a bundle's folder, or one that ships: {', '.join(shipped) or 'none here'}",
+            accepted="the folder of a bundle or of a checkpoint, "
+            f"or one that ships: {', '.join(shipped) or 'none here'}",
             remedy="losszero-rt models lists what ships",
         )
     bundle = Bundle.open(path)

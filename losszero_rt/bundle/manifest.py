@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from losszero_rt.bundle.file_record import FileRecord
 from losszero_rt.bundle.sidecar import parse_sidecar, read_sidecar, what_it_is
 from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import LossZeroError, ModelError, clean_text
@@ -24,7 +25,6 @@ MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"
 PARITY_NAME = "parity.json"
 CARD_NAME = "MODEL_CARD.md"
-FILE_BYTES_MAX = 1 << 30
 NUM_FILES_MAX = 64
 
 # How far a compiled graph may move the mean IoU and the IoU of any class, in points (1/100).
@@ -33,7 +33,6 @@ CLASS_POINTS_MAX = 1.0
 
 _REMEDY = "copy the bundle again from where it came, or export it again: python -m export"
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEYS: dict[str, type] = {
     "format": int,
     "name": str,
@@ -50,26 +49,8 @@ _KEYS: dict[str, type] = {
     "licence": str,
     "attribution": str,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileRecord:
-    """What the manifest says of one file.
-
-    Attributes:
-        num_bytes: Size.
-        sha256: Hex digest of the content.
-    """
-
-    num_bytes: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.num_bytes <= FILE_BYTES_MAX or not _SHA256.fullmatch(self.sha256):
-            raise ModelError(
-                f"a file of {self.num_bytes} bytes with sha256 {self.sha256[:80]!r}",
-                accepted=f"at most {FILE_BYTES_MAX} bytes and 64 hexadecimal digits",
-            )
+# Absent from bundles whose graphs give no class activation maps, or that hold no engines.
+_OPTIONAL_KEYS: dict[str, type] = {"cams_size": list, "built": dict}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +73,11 @@ class Bundle:
         licence: Licence of the weights.
         attribution: Whom the licences of the data ask to name.
         sha256: Digest of the manifest, and so of everything; empty before it is written.
+        cams_size: (height, width) of the class activation maps that compiled graphs return as
+            their second output, for all classes at once; None where they return labels alone.
         parity: What export found when it compared the compiled graphs with the eager network.
+        built: By engine and role, what an engine that is bound to a machine was built for and
+            with, and what was read back from it: precision asked and found, batch, GPU, versions.
     """
 
     path: Path
@@ -110,7 +95,9 @@ class Bundle:
     licence: str
     attribution: str
     sha256: str = ""
+    cams_size: tuple[int, int] | None = None
     parity: Mapping[str, Any] = field(default_factory=dict)
+    built: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def network(self) -> dict[str, Any]:
@@ -187,6 +174,8 @@ class Bundle:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for ``manifest.json``."""
+        cams = {} if self.cams_size is None else {"cams_size": list(self.cams_size)}
+        built = {"built": {name: dict(roles) for name, roles in self.built.items()}}
         return {
             "format": FORMAT,
             "name": self.name,
@@ -198,6 +187,8 @@ class Bundle:
                 "channels": self.input_spec.channels,
             },
             "labels_size": list(self.labels_size),
+            **cams,
+            **(built if self.built else {}),
             "classes": {
                 "names": list(self.classmap.names),
                 "colours": [list(colour) for colour in self.classmap.colours],
@@ -234,11 +225,12 @@ def _with_parity(bundle: Bundle, parity: dict[str, Any]) -> Bundle:
 
 
 def _check_keys(record: Mapping[str, Any], path: Path) -> None:
-    unknown, missing = sorted(set(record) - set(_KEYS)), sorted(set(_KEYS) - set(record))
+    kinds = _KEYS | _OPTIONAL_KEYS
+    unknown, missing = sorted(set(record) - set(kinds)), sorted(set(_KEYS) - set(record))
     if unknown or missing:
         raise _refused(path, f"has unknown keys {unknown[:8]} and lacks {missing}")
-    for key, kind in _KEYS.items():
-        if not isinstance(record[key], kind) or isinstance(record[key], bool):
+    for key in record:
+        if not isinstance(record[key], kinds[key]) or isinstance(record[key], bool):
             raise _refused(path, f"has {key} of the wrong type {type(record[key]).__name__}")
 
 
@@ -264,7 +256,6 @@ def _check_contents(bundle: Bundle) -> None:
 
 def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundle:
     plain_input, plain_classes = dict(record["input"]), dict(record["classes"])
-    height, width = record["labels_size"]
     return Bundle(
         path=path,
         sha256=sha256,
@@ -276,7 +267,9 @@ def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundl
             std=tuple(plain_input.pop("std")),
             **plain_input,
         ),
-        labels_size=(int(height), int(width)),
+        labels_size=_pair(record["labels_size"]),
+        cams_size=_pair(record["cams_size"]) if "cams_size" in record else None,
+        built={name: dict(roles) for name, roles in record.get("built", {}).items()},
         classmap=ClassMap(
             names=tuple(plain_classes.pop("names")),
             colours=tuple(tuple(colour) for colour in plain_classes.pop("colours")),
@@ -291,6 +284,11 @@ def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundl
         licence=record["licence"],
         attribution=record["attribution"],
     )
+
+
+def _pair(values: list[Any]) -> tuple[int, int]:
+    height, width = values
+    return int(height), int(width)
 
 
 def _refused(path: Path, why: str) -> ModelError:

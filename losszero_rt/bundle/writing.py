@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from losszero_rt.bundle.manifest import MANIFEST_NAME, Bundle, FileRecord
+from losszero_rt.bundle.file_record import FileRecord
+from losszero_rt.bundle.manifest import MANIFEST_NAME, Bundle
 from losszero_rt.errors import OutputError
 
 

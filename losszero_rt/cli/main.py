@@ -11,6 +11,7 @@ import click
 
 import losszero_rt
 from losszero_rt.cli.bench import bench
+from losszero_rt.cli.inspecting import inspect, verify
 from losszero_rt.cli.run import run
 from losszero_rt.cli.settings import check_environment, settings_of
 from losszero_rt.cli.show import demo, doctor, models
@@ -40,7 +41,7 @@ def program() -> None:
     check_environment(os.environ, known=known)
 
 
-for _command in (run, bench, demo, models, doctor):
+for _command in (run, bench, demo, models, inspect, verify, doctor):
     program.add_command(_command)
 
 

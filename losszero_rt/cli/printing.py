@@ -98,11 +98,16 @@ def report_text(report: dict[str, Any]) -> str:
         "stages   " + "  ".join(f"{s} {stages[s]['p50']:.1f}" for s in stages) + " ms, p50",
         f"engine   {report['engine']} {report['precision']} on {report['device']}"
         f", input {_size(report['input_size'])}, batch {report['batch']}"
-        f", {report['threads']} threads, peak {report['peak_rss_mib']:.0f} MiB",
+        f", {report['threads']} threads, peak {report['peak_rss_mib']:.0f} MiB"
+        + (", loaded by --trust-engine" if report["engine_trusted_by"] == "--trust-engine" else ""),
         _model_line(report["model"]),
     ]
+    if report["cam"] is not None:
+        lines.append(f"drawn    CAM of {report['cam']}, in place of the class colours")
     if report["measured"] is not None:
         lines.append(_measured_line(report["measured"]))
+    if report["detections"] is not None:
+        lines.append(_detections_line(report["detections"]))
     if report["output"] is not None:
         lines.append(_output_line(report["output"]))
     return "\n".join(clean_text(line) for line in lines)
@@ -117,11 +122,13 @@ def _interval(interval: list[float] | None) -> str:
 
 
 def _model_line(model: dict[str, Any]) -> str:
+    kind = "checkpoint " if model["kind"] == "checkpoint" else ""
+    who = f"model    {kind}{model['name']} {model['sha256'][:12]}"
     if model["miou"] is None:
-        return f"model    {model['name']} {model['sha256'][:12]}, without a score"
+        return f"{who}, not measured"
     state = "" if model["verified"] else "  UNVERIFIED"
     return (
-        f"model    {model['name']} {model['sha256'][:12]}: mIoU {model['miou']:.3f}"
+        f"{who}: mIoU {model['miou']:.3f}"
         f"{_interval(model['miou_ci95'])} on {model['dataset']}, n={model['n']}{state}"
     )
 
@@ -137,6 +144,14 @@ def _measured_line(measured: dict[str, Any]) -> str:
         f"measured mIoU {measured['miou']:.3f}{_interval(measured['miou_ci95'])} on this run"
         f", n={measured['n']}: {classes}"
     )
+
+
+def _detections_line(found: dict[str, Any]) -> str:
+    classes = "  ".join(
+        f"{name} {of['objects']} in {of['frames']} frames, mean score {of['mean_score']:.2f}"
+        for name, of in found["classes"].items()
+    )
+    return f"objects  {found['objects']} in {found['frames']} frames: {classes or 'none'}"
 
 
 def _output_line(output: dict[str, Any]) -> str:

@@ -38,6 +38,12 @@ def engine_options(function: Any) -> Any:
         ),
         option("--allow-unverified", is_flag=True, help="Accept a model without parity record."),
         option(
+            "--trust-engine",
+            is_flag=True,
+            help="Load a TensorRT engine that somebody else built: it is code.",
+        ),
+        option("--build", is_flag=True, help="Compile a TensorRT engine now where none fits."),
+        option(
             "--precision",
             type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
             default="auto",
@@ -50,7 +56,12 @@ def engine_options(function: Any) -> Any:
             default="auto",
             help="What executes the model.",
         ),
-        option("--model", default="night-ride", metavar="NAME|PATH", help="Bundle to run."),
+        option(
+            "--model",
+            default="night-ride",
+            metavar="NAME|PATH",
+            help="Bundle, or checkpoint of a training.",
+        ),
     ):
         function = add(function)
     return function
@@ -79,11 +90,18 @@ def verbosity_options(function: Any) -> Any:
 )
 @option("--legend/--no-legend", default=True, help="Draw class names and live shares.")
 @option("--hud/--no-hud", default=True, help="Draw FPS, latency, losses and mIoU.")
+@option("--objects/--no-objects", default=True, help="Draw and count objects, if the model can.")
 @option(
     "--view",
-    type=click.Choice(["overlay", "mask", "side"]),
+    type=click.Choice(["overlay", "mask", "side", "cam"]),
     default="overlay",
-    help="What the output shows.",
+    help="What the output shows; cam is the heat of --cam alone.",
+)
+@option(
+    "--cam",
+    default="",
+    metavar="CLASS",
+    help="Draw where this class speaks, as heat, in place of the class colours.",
 )
 @option("--stride", type=int, default=1, help="Show every n-th frame only.")
 @option("--start", "start_s", type=float, default=0.0, help="Seconds to skip.")

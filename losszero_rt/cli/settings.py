@@ -18,8 +18,9 @@ from losszero_rt.errors import UsageError
 
 PREFIX = "LOSSZERO_"
 CONFIG_VARIABLE = "LOSSZERO_CONFIG"
-# Names that are no options: the TOML file, and the folder of labelled pictures.
-OTHER_NAMES = (CONFIG_VARIABLE, "LOSSZERO_DATA")
+# Names that are no options: the TOML file, the folders of labelled pictures and of caches, and
+# what makes tests fail that need a GPU and find none.
+OTHER_NAMES = (CONFIG_VARIABLE, "LOSSZERO_DATA", "LOSSZERO_CACHE", "LOSSZERO_REQUIRE_GPU")
 MAX_TOML_BYTES = 2**20
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -80,24 +80,32 @@ def demo(
 
 
 @click.command(short_help="List the models that ship, with data, licence and scores.")
+@click.argument("names", nargs=-1, metavar="[MODEL]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def models(as_json: bool) -> None:
-    """List the models that ship: what they were trained on, under which licence, how good."""
+def models(names: tuple[str, ...], as_json: bool) -> None:
+    """List the models that ship: what they were trained on, under which licence, how good.
+
+    MODEL is the folder of a bundle or of a training checkpoint: then those are listed.
+    """
     import json
 
     from losszero_rt.pipeline.survey import model_cards, models_text
 
-    cards = model_cards()
+    cards = model_cards(names)
     say(json.dumps(cards, indent=2) if as_json else models_text(cards))
 
 
 @click.command(short_help="Say what this machine can do.")
+@click.argument("names", nargs=-1, metavar="[MODEL]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(as_json: bool) -> None:
-    """Say in one screen what this machine can do, and which model runs on which engine."""
+def doctor(names: tuple[str, ...], as_json: bool) -> None:
+    """Say in one screen what this machine can do, and which model runs on which engine.
+
+    MODEL is the folder of a bundle or of a training checkpoint, judged beside those that ship.
+    """
     import json
 
     from losszero_rt.pipeline.survey import doctor_text, machine_facts
 
-    facts = machine_facts()
+    facts = machine_facts(models=names)
     say(json.dumps(facts, indent=2) if as_json else doctor_text(facts))

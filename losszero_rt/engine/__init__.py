@@ -1,5 +1,6 @@
 """Engines: what maps network input to labels."""
 
+from losszero_rt.engine.model import Model, TrainedModel, open_model
 from losszero_rt.engine.opening import engine_facts, fits, open_engine
 from losszero_rt.engine.protocol import (
     ENGINE_NAMES,
@@ -9,7 +10,6 @@ from losszero_rt.engine.protocol import (
     EngineName,
     EngineOptions,
     Extras,
-    Objects,
     Precision,
     Ticket,
 )
@@ -22,10 +22,12 @@ __all__ = [
     "EngineName",
     "EngineOptions",
     "Extras",
-    "Objects",
+    "Model",
     "Precision",
     "Ticket",
+    "TrainedModel",
     "engine_facts",
     "fits",
     "open_engine",
+    "open_model",
 ]

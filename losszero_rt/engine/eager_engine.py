@@ -3,15 +3,31 @@
 Shape letters: N frames of a batch, C classes, H, W height and width.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle
-from losszero_rt.checkpoint import load_weights
-from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras
+from losszero_rt.checkpoint import load_weights, read_weights
+from losszero_rt.cores import num_cores
+from losszero_rt.engine.model import Model
+from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, check_class
+from losszero_rt.engine.torch_facts import (
+    device_name,
+    executed_precision,
+    find_device,
+    import_torch,
+)
 from losszero_rt.errors import ModelError
-from losszero_rt.network import build_network, upsample_logits
+from losszero_rt.network import (
+    DetectedObjects,
+    ObjectNetwork,
+    build_network,
+    head_of,
+    upsample_logits,
+)
+from losszero_rt.network.forward_cam import forward_cam, watched
+from losszero_rt.objects import Objects
 from losszero_rt.timings import now_s
 
 if TYPE_CHECKING:
@@ -19,7 +35,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _DTYPES = {"auto": "float32", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-_NAMES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 
 
 class DoneTicket:
@@ -54,39 +69,50 @@ class DoneTicket:
 
 
 class EagerEngine:
-    """Runs the network of a bundle in torch, one batch at a time.
+    """Runs the network of a bundle or a checkpoint in torch, one batch at a time.
 
     Args:
-        bundle: Holds the weights.
+        model: Holds the weights.
         options: ``auto`` means the CPU and fp32; ``num_requests`` changes nothing.
 
     Raises:
         ModelError: If torch or the device is absent, or the weights do not fit their network.
     """
 
-    def __init__(self, bundle: Bundle, *, options: EngineOptions) -> None:
+    def __init__(self, model: Model, *, options: EngineOptions) -> None:
         torch = import_torch()
-        self._device = _find_device(options.device)
+        self._device = find_device(options.device)
         self._batch = options.batch
         threads = 0
         if self._device.type == "cpu":
-            torch.set_num_threads(options.threads or torch.get_num_threads())
+            torch.set_num_threads(options.threads or min(torch.get_num_threads(), num_cores()))
             threads = torch.get_num_threads()
         self._dtype = getattr(torch, _DTYPES[options.precision])
-        network = load_bundle_network(bundle).to(self._device, self._dtype)
+        network = load_model_network(model).to(self._device, self._dtype)
+        knows_objects = isinstance(network, ObjectNetwork)
+        if knows_objects and self._dtype != torch.float32:
+            raise ModelError(
+                f"precision {options.precision} for {model.network_spec.architecture}",
+                accepted="precisions: auto, fp32, for boxes are coordinates",
+                remedy="leave --precision away",
+            )
         self._network: nn.Module | None = network.to(memory_format=torch.channels_last)
-        self._mean = torch.tensor(bundle.input_spec.mean, device=self._device) * 255
-        self._std = torch.tensor(bundle.input_spec.std, device=self._device) * 255
+        self._mean = torch.tensor(model.input_spec.mean, device=self._device) * 255
+        self._std = torch.tensor(model.input_spec.std, device=self._device) * 255
+        self._classmap = model.classmap
+        self._watched: int | None = None
+        self._gives_objects = options.objects and knows_objects
         self._info = EngineInfo(
             name="eager",
-            device=_device_name(self._device),
+            device=device_name(self._device),
             precision=executed_precision(network),
             precision_asked=options.precision,
-            input_size=bundle.input_spec.size,
-            labels_size=bundle.labels_size,
+            input_size=model.input_spec.size,
+            labels_size=model.labels_size,
             batch=options.batch,
             threads=threads,
             version=str(torch.__version__),
+            gives_objects=self._gives_objects,
         )
 
     @property
@@ -98,43 +124,92 @@ class EagerEngine:
         """Return the logits at labels size, float32 (n, C, h, w), on the engine's device."""
         import torch
 
-        if self._network is None:
-            raise ModelError("the eager engine is closed", remedy="open it again")
+        network = self._open_network()
         with torch.inference_mode():
-            values = torch.from_numpy(inputs_NHWC).to(self._device).float()
-            values_NCHW = ((values - self._mean) / self._std).permute(0, 3, 1, 2)
-            logits_NCHW = self._network(values_NCHW.to(self._dtype)).float()
+            logits_NCHW = network(self._normalise(inputs_NHWC)).float()
             return upsample_logits(logits_NCHW, self._info.labels_size)
+
+    def _normalise(self, inputs_NHWC: np.ndarray) -> "torch.Tensor":
+        import torch
+
+        values = torch.from_numpy(inputs_NHWC).to(self._device).float()
+        values_NHWC: torch.Tensor = ((values - self._mean) / self._std).to(self._dtype)
+        return values_NHWC.permute(0, 3, 1, 2)
 
     def submit(self, inputs_NHWC: np.ndarray) -> DoneTicket:
         """Run one batch to its end; see the protocol."""
         import torch
 
         start_s = now_s()
-        labels_NHW = self.logits(inputs_NHWC).argmax(1).to(torch.uint8).cpu().numpy()
-        return DoneTicket(labels_NHW, infer_ms=(now_s() - start_s) * 1e3)
+        if self._gives_objects:
+            logits_NCHW, extras = self._logits_and_objects(inputs_NHWC)
+        elif self._watched is None:
+            logits_NCHW, extras = self.logits(inputs_NHWC), Extras()
+        else:
+            logits_NCHW, extras = self._logits_and_cams(inputs_NHWC, class_id=self._watched)
+        labels_NHW = logits_NCHW.argmax(1).to(torch.uint8).cpu().numpy()
+        return DoneTicket(labels_NHW, infer_ms=(now_s() - start_s) * 1e3, extras=extras)
+
+    def _logits_and_objects(self, inputs_NHWC: np.ndarray) -> "tuple[torch.Tensor, Extras]":
+        import torch
+
+        network = self._open_network()
+        assert isinstance(network, ObjectNetwork), "only such networks give objects"
+        with torch.inference_mode():
+            logits_NCHW, found = network.logits_and_objects(self._normalise(inputs_NHWC))
+            logits_NCHW = upsample_logits(logits_NCHW.float(), self._info.labels_size)
+        return logits_NCHW, Extras(objects=tuple(to_objects(one) for one in found))
+
+    def _logits_and_cams(
+        self, inputs_NHWC: np.ndarray, *, class_id: int
+    ) -> "tuple[torch.Tensor, Extras]":
+        head = head_of(self._open_network())
+        with watched(head) as passes:
+            logits_NCHW = self.logits(inputs_NHWC)
+        ((features_NKhw, _),) = passes
+        weight_1Kkk = head.weight.detach()[class_id : class_id + 1]
+        cams_N1hw = forward_cam(features_NKhw, weight_1Kkk).float().cpu()
+        return logits_NCHW, Extras(cams_NHW=cams_N1hw[:, 0].numpy())
+
+    def watch(self, class_id: int | None) -> None:
+        """Give class activation maps of a class from now on; see the protocol."""
+        if class_id is not None:
+            check_class(class_id, classmap=self._classmap)
+            head_of(self._open_network())
+        self._watched = class_id
+
+    def _open_network(self) -> "nn.Module":
+        if self._network is None:
+            raise ModelError("the eager engine is closed", remedy="open it again")
+        return self._network
 
     def close(self) -> None:
         """Release the network. May be called twice."""
         self._network = None
 
 
-def import_torch() -> Any:
-    """Import torch.
+def to_objects(found: DetectedObjects) -> Objects:
+    """Bring what a network found in one picture to the host."""
+    return Objects(
+        class_ids=found.class_ids.cpu().numpy().astype(np.uint8),
+        scores=found.scores.float().cpu().numpy(),
+        boxes=found.boxes.float().cpu().numpy(),
+        masks=found.masks.cpu().numpy(),
+    )
+
+
+def load_model_network(model: Model) -> "nn.Module":
+    """Build the network of a model with its weights in float32, in evaluation mode.
 
     Raises:
-        ModelError: If it, or what builds and loads networks with it, is not installed.
+        ModelError: If the weights are not what the model's record says, or do not fit one to one.
     """
-    try:
-        import safetensors.torch  # noqa: F401
-        import torch
-    except ImportError as error:
-        raise ModelError(
-            f"the eager engine needs torch ({error})",
-            accepted="the openvino engine runs without it",
-            remedy="pip install 'losszero-rt[export]'",
-        ) from error
-    return torch
+    if isinstance(model, Bundle):
+        return load_bundle_network(model)
+    weights = read_weights(model.path, checkpoint=model.checkpoint)
+    network = build_network(model.network_spec)
+    load_weights(network, weights=weights, name=str(model.path))
+    return network.eval()
 
 
 def load_bundle_network(bundle: Bundle) -> "nn.Module":
@@ -163,58 +238,3 @@ def load_bundle_network(bundle: Bundle) -> "nn.Module":
     network = build_network(bundle.network_spec)
     load_weights(network, weights=weights, name=name)
     return network.eval()
-
-
-def executed_precision(network: "nn.Module") -> str:
-    """Read the arithmetic of the convolutions back from their weights."""
-    from torch import nn
-
-    dtypes = {str(m.weight.dtype) for m in network.modules() if isinstance(m, nn.Conv2d)}
-    return "+".join(sorted(_NAMES[dtype.removeprefix("torch.")] for dtype in dtypes))
-
-
-def why_not() -> str:
-    """Say why this engine cannot run here; empty when it can."""
-    try:
-        import_torch()
-    except ModelError as error:
-        return str(error)
-    return ""
-
-
-def torch_facts() -> dict[str, Any]:
-    """Return version and devices for ``doctor``; says so where something is absent."""
-    try:
-        torch = import_torch()
-    except ModelError as error:
-        return {"absent": str(error)}
-    gpus = [torch.cuda.get_device_name(index) for index in range(_num_gpus())]
-    return {"version": str(torch.__version__), "cuda": torch.version.cuda or "none", "gpus": gpus}
-
-
-def _num_gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
-def _find_device(name: str) -> "torch.device":
-    import torch
-
-    if name in ("auto", "cpu"):
-        return torch.device("cpu")
-    index = name.removeprefix("cuda").removeprefix(":") or "0"
-    num_gpus = _num_gpus()
-    if not name.startswith("cuda") or not index.isdecimal() or int(index) >= num_gpus:
-        raise ModelError(
-            f"device {name!r} is not here: torch {torch.__version__} sees {num_gpus} GPUs",
-            accepted="auto, cpu" + "".join(f", cuda:{number}" for number in range(num_gpus)),
-            remedy="losszero-rt doctor shows what this machine has",
-        )
-    return torch.device("cuda", int(index))
-
-
-def _device_name(device: "torch.device") -> str:
-    import torch
-
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

@@ -1,79 +1,123 @@
 """Choosing an engine, checking that it can run here, and opening it."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Literal, assert_never
 
 from losszero_rt.bundle import Bundle
+from losszero_rt.engine.model import Model, TrainedModel, export_command
 from losszero_rt.engine.protocol import ENGINE_NAMES, Engine, EngineName, EngineOptions
 from losszero_rt.errors import ModelError, UsageError
 
-_NO_TENSORRT = "no TensorRT engine in this bundle"
+
+def nobody(_: str) -> None:
+    """Hear a line that nobody wants to read."""
 
 
 def open_engine(
-    bundle: Bundle, *, name: EngineName | Literal["auto"] | str = "auto", options: EngineOptions
+    model: Model,
+    *,
+    name: EngineName | Literal["auto"] | str = "auto",
+    options: EngineOptions,
+    say: Callable[[str], None] = nobody,
 ) -> Engine:
-    """Open an engine for a bundle. Nothing falls back silently to another engine or device.
+    """Open an engine for a model. Nothing falls back silently to another engine or device.
 
     Args:
-        bundle: What to run.
-        name: Engine, or ``auto``: the eager engine on a GPU that was asked for, else openvino.
+        model: What to run.
+        name: Engine, or ``auto``: the eager engine for a checkpoint; on a GPU that was asked for,
+            tensorrt where an engine fits, else eager; on a CPU openvino.
         options: Device, precision, batch and threads.
+        say: Hears what a person should know of the choice, and how a build goes on.
 
     Raises:
-        ModelError: If the engine cannot run this bundle here.
+        ModelError: If the engine cannot run this model here.
         UsageError: If there is no engine of that name.
     """
     if name == "auto":
-        name = "eager" if options.device.startswith("cuda") else "openvino"
-    if name == "openvino":
-        from losszero_rt.engine.openvino_engine import OpenVinoEngine
-
-        return OpenVinoEngine(bundle, options=options)
+        name = _choose(model, options=options, say=say)
+    if name not in ENGINE_NAMES:
+        raise UsageError(f"engine {name!r}", accepted=f"auto, {', '.join(ENGINE_NAMES)}")
     if name == "eager":
         from losszero_rt.engine.eager_engine import EagerEngine
 
-        return EagerEngine(bundle, options=options)
-    if name == "tensorrt":
+        return EagerEngine(model, options=options)
+    if isinstance(model, TrainedModel):
         raise ModelError(
-            f"{bundle.path}: {why_not(bundle, 'tensorrt')}",
-            accepted="engines here: openvino, eager",
-            remedy="use --engine openvino, or --engine eager --device cuda on an NVIDIA GPU",
+            f"the {name} engine cannot run {model.path}, which is a training checkpoint",
+            accepted="the eager engine runs checkpoints, compiled engines run bundles",
+            remedy=f"leave --engine away, or make a bundle: {export_command(model)}",
         )
-    raise UsageError(f"engine {name!r}", accepted=f"auto, {', '.join(ENGINE_NAMES)}")
+    if name == "openvino":
+        from losszero_rt.engine.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine(model, options=options)
+    return _open_tensorrt(model, options=options, say=say)
 
 
-def fits(bundle: Bundle) -> dict[EngineName, str]:
-    """Say of every engine ``fits``, or why it cannot run this bundle here; never raises."""
-    return {name: why_not(bundle, name) or "fits" for name in ENGINE_NAMES}
+def _choose(model: Model, *, options: EngineOptions, say: Callable[[str], None]) -> EngineName:
+    if isinstance(model, TrainedModel):
+        return "eager"
+    if not options.device.startswith("cuda"):
+        return "tensorrt" if set(model.engines) == {"tensorrt"} else "openvino"
+    from losszero_rt.engine import tensorrt_engine
+    from losszero_rt.engine.engine_files import export_words
+
+    fault = tensorrt_engine.why_not(model, options=options)
+    if options.build or not fault:
+        return "tensorrt"
+    say(f"eager engine on {options.device}: {fault}; compile one: {export_words(options.batch)}")
+    return "eager"
 
 
-def why_not(bundle: Bundle, name: EngineName) -> str:
-    """Say why an engine cannot run a bundle on this machine; empty when it can."""
+def _open_tensorrt(bundle: Bundle, *, options: EngineOptions, say: Callable[[str], None]) -> Engine:
+    from losszero_rt.engine import tensorrt_engine
+    from losszero_rt.engine.building import build_engine
+    from losszero_rt.engine.gpu_health import GpuMemoryError, release_memory
+
+    if options.build and tensorrt_engine.why_not(bundle, options=options):
+        build_engine(bundle, options=options, say=say)
+    while True:
+        try:
+            return tensorrt_engine.TensorRtEngine(bundle, options=options)
+        except GpuMemoryError as error:
+            if error.smaller is None:
+                raise
+            say(f"{error.came}: going on with batches of {error.smaller}")
+            options = replace(options, batch=error.smaller, any_batch=False)
+        release_memory()
+
+
+def fits(model: Model) -> dict[EngineName, str]:
+    """Say of every engine ``fits``, or why it cannot run this model here; never raises."""
+    return {name: why_not(model, name) or "fits" for name in ENGINE_NAMES}
+
+
+def why_not(model: Model, name: EngineName) -> str:
+    """Say why an engine cannot run a model on this machine; empty when it can."""
+    if name == "eager":
+        from losszero_rt.engine import torch_facts
+
+        return torch_facts.why_not()
+    if isinstance(model, TrainedModel):
+        return f"runs bundles: {export_command(model)}"
     if name == "openvino":
         from losszero_rt.engine import openvino_engine
 
-        fault = openvino_engine.why_not(bundle)
+        fault = openvino_engine.why_not(model)
         return fault or ("" if find_spec("openvino") else "pip install openvino")
-    if name == "eager":
-        from losszero_rt.engine import eager_engine
-
-        return eager_engine.why_not()
     if name == "tensorrt":
-        return (
-            _NO_TENSORRT
-            if find_spec("torch_tensorrt")
-            else (
-                f"{_NO_TENSORRT}, and torch_tensorrt is absent: pip install 'losszero-rt[tensorrt]'"
-            )
-        )
+        from losszero_rt.engine import tensorrt_engine
+
+        return tensorrt_engine.why_not(model, options=EngineOptions(any_batch=True))
     assert_never(name)
 
 
 def engine_facts() -> dict[str, Any]:
     """Return versions and devices of what could run engines, for ``doctor``; never raises."""
-    from losszero_rt.engine.eager_engine import torch_facts
-    from losszero_rt.engine.openvino_engine import openvino_facts
+    from losszero_rt.engine.openvino_facts import openvino_facts
+    from losszero_rt.engine.torch_facts import torch_facts
 
     tensorrt = "present" if find_spec("torch_tensorrt") else "absent"
     return {"openvino": openvino_facts(), "torch": torch_facts(), "torch_tensorrt": tensorrt}

@@ -7,60 +7,31 @@ its next input.
 Shape letters: N frames of a batch, H, W height and width of the input, h, w of the labels.
 """
 
-import importlib
-import os
-import sys
-from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from losszero_rt.bundle import Bundle
-from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, Precision
+from losszero_rt.cores import num_cores
+from losszero_rt.engine.openvino_facts import (
+    HINTS,
+    capable_precisions,
+    executed_precision,
+    first_line,
+    import_openvino,
+)
+from losszero_rt.engine.protocol import (
+    EngineInfo,
+    EngineOptions,
+    Extras,
+    Precision,
+    check_class,
+)
 from losszero_rt.errors import ModelError
 
 if TYPE_CHECKING:
     import openvino
-
-# OpenVINO's word for each precision, both as a hint and in the graph that executes.
-HINTS: dict[str, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
-_FASTEST_FIRST: tuple[Precision, ...] = ("bf16", "fp32")
-_CAPABILITIES = {"bf16": "BF16", "fp32": "FP32"}
-_WORDS = {word: name for name, word in HINTS.items()}
-_REPORTERS = ("openvino_telemetry", "openvino.tools.ovc")
-
-
-def import_openvino() -> ModuleType:
-    """Import openvino without its telemetry, which forks and opens a socket on import.
-
-    Raises:
-        ModelError: If openvino is not installed.
-    """
-    try:
-        with without_modules(*_REPORTERS):
-            return importlib.import_module("openvino")
-    except ImportError as error:
-        raise ModelError(
-            f"the openvino engine needs the package openvino ({error})",
-            remedy="pip install openvino",
-        ) from error
-
-
-@contextmanager
-def without_modules(*names: str) -> Iterator[None]:
-    """Make ``import`` of some modules fail inside a ``with`` block."""
-    kept = {name: sys.modules[name] for name in names if name in sys.modules}
-    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in names:
-            del sys.modules[name]
-        sys.modules.update(kept)
 
 
 class OpenVinoTicket:
@@ -69,6 +40,7 @@ class OpenVinoTicket:
     Args:
         request: Started with the frames of the submission.
         num_frames: Frames submitted; the rest of the batch is padding.
+        watched: The class whose activation maps are wanted; None for none.
         free: Where the request goes back to once it was read.
     """
 
@@ -77,11 +49,14 @@ class OpenVinoTicket:
         request: "openvino.InferRequest",
         *,
         num_frames: int,
+        watched: int | None,
         free: "deque[openvino.InferRequest]",
     ) -> None:
         self._request: openvino.InferRequest | None = request
         self._num_frames = num_frames
+        self._watched = watched
         self._free = free
+        self._extras = Extras()
         self._labels_Nhw: np.ndarray | None = None
         self._infer_ms = 0.0
 
@@ -92,9 +67,12 @@ class OpenVinoTicket:
             try:
                 request.wait()
                 self._labels_Nhw = request.get_output_tensor(0).data[: self._num_frames].copy()
+                if self._watched is not None:
+                    cams_NCHW = request.get_output_tensor(1).data[: self._num_frames]
+                    self._extras = Extras(cams_NHW=cams_NCHW[:, self._watched].copy())
                 self._infer_ms = float(request.latency)
             except RuntimeError as error:
-                raise ModelError(f"the openvino engine failed: {_first_line(error)}") from error
+                raise ModelError(f"the openvino engine failed: {first_line(error)}") from error
             finally:
                 self._free.append(request)
         assert self._labels_Nhw is not None, "the first result() raised"
@@ -103,7 +81,7 @@ class OpenVinoTicket:
     @property
     def extras(self) -> Extras:
         """What came beside the labels."""
-        return Extras()
+        return self._extras
 
     @property
     def infer_ms(self) -> float:
@@ -132,6 +110,8 @@ class OpenVinoEngine:
         precision = choose_precision(bundle, options.precision)
         try:
             model = read_graph(core, bundle)
+            for result in [] if options.cams else model.get_results()[1:]:
+                model.remove_result(result)
             model.reshape([options.batch, *bundle.input_spec.size, 3])
             settings = _settings(precision, threads, num_streams=min(threads, options.num_requests))
             compiled = core.compile_model(model, "CPU", settings)
@@ -139,14 +119,17 @@ class OpenVinoEngine:
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO {ov.__version__} refuses the graph of {bundle.path}: "
-                f"{_first_line(error)}",
+                f"{first_line(error)}",
                 remedy="export the bundle again with this OpenVINO: python -m export",
             ) from error
-        _check_ports(compiled, bundle, batch=options.batch)
+        cams_size = bundle.cams_size if options.cams else None
+        _check_ports(compiled, bundle, batch=options.batch, cams_size=cams_size)
         for request in requests:
             request.get_input_tensor(0).data[...] = 0
         self._requests = requests
         self._free = deque(requests)
+        self._bundle, self._options = bundle, options
+        self._watched: int | None = None
         self._info = EngineInfo(
             name="openvino",
             device=str(core.get_property("CPU", "FULL_DEVICE_NAME")),
@@ -174,7 +157,30 @@ class OpenVinoEngine:
         request = self._free.popleft()
         request.get_input_tensor(0).data[: len(inputs_NHWC)] = inputs_NHWC
         request.start_async()
-        return OpenVinoTicket(request, num_frames=len(inputs_NHWC), free=self._free)
+        return OpenVinoTicket(
+            request, num_frames=len(inputs_NHWC), watched=self._watched, free=self._free
+        )
+
+    def watch(self, class_id: int | None) -> None:
+        """Give class activation maps of a class from now on; see the protocol.
+
+        A graph with maps computes those of all classes, so that any class can be asked for at any
+        time: with a head of one pixel they are its logits without the bias.
+        """
+        if class_id is not None:
+            check_class(class_id, classmap=self._bundle.classmap)
+            if self._bundle.cams_size is None:
+                raise ModelError(
+                    f"the OpenVINO graph of {self._bundle.path} gives no class activation maps",
+                    accepted="bundles exported with them, of networks with a linear head",
+                    remedy="export it again: python -m export, or try --engine eager",
+                )
+            if not self._options.cams:
+                raise ModelError(
+                    "this engine was opened for labels alone",
+                    accepted="class activation maps of engines opened with cams=True",
+                )
+        self._watched = class_id
 
     def close(self) -> None:
         """Wait for what is under way and release the graph. May be called twice."""
@@ -182,21 +188,6 @@ class OpenVinoEngine:
         for request in requests:
             request.wait()
         self._free.clear()
-
-
-def num_cores(*, cgroup_limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Return the cores that this process may use: its affinity, within its container's quota.
-
-    Args:
-        cgroup_limit: File of Linux control groups (version 2): ``QUOTA PERIOD`` in microseconds,
-            the quota ``max`` without a limit.
-    """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = cgroup_limit.read_text().split()
-        return max(1, min(allowed or 1, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return allowed or 1
 
 
 def why_not(bundle: Bundle) -> str:
@@ -212,12 +203,6 @@ def read_graph(core: "openvino.Core", bundle: Bundle) -> "openvino.Model":
     roles = bundle.engines["openvino"]
     graph, constants = bundle.read(roles["graph"]), bundle.read(roles["constants"])
     return core.read_model(graph, constants)
-
-
-def capable_precisions() -> tuple[Precision, ...]:
-    """Return the arithmetic that this CPU has, the fastest first."""
-    capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return tuple(p for p in _FASTEST_FIRST if _CAPABILITIES[p] in capabilities)
 
 
 def choose_precision(bundle: Bundle, asked: Precision) -> Precision:
@@ -238,38 +223,6 @@ def choose_precision(bundle: Bundle, asked: Precision) -> Precision:
     return asked
 
 
-def executed_precision(compiled: "openvino.CompiledModel") -> str:
-    """Read the arithmetic of the convolutions back from the graph that executes.
-
-    The name of the kernel tells it (``brgconv_avx512_1x1_bf16``); the node's runtimePrecision
-    does not: it is that of the stored weights where they are converted on the way in.
-
-    Returns:
-        ``fp32``, ``bf16`` or ``fp16``; several joined by ``+``, the most frequent first.
-    """
-    counts: Counter[str] = Counter()
-    for node in compiled.get_runtime_model().get_ordered_ops():
-        facts = node.get_rt_info()
-        if "Convolution" in facts["layerType"].astype(str):
-            counts[facts["primitiveType"].astype(str).rpartition("_")[2]] += 1
-    return "+".join(_WORDS.get(word, word) for word, _ in counts.most_common())
-
-
-def openvino_facts() -> dict[str, Any]:
-    """Return version and devices for ``doctor``; says so where something is absent."""
-    try:
-        ov = import_openvino()
-        core = ov.Core()
-        devices = {
-            device: f"{core.get_property(device, 'FULL_DEVICE_NAME')}: "
-            + " ".join(sorted(core.get_property(device, "OPTIMIZATION_CAPABILITIES")))
-            for device in core.available_devices
-        }
-    except (ModelError, RuntimeError) as error:
-        return {"absent": str(error)}
-    return {"version": str(ov.__version__), **devices}
-
-
 def _settings(precision: Precision, threads: int, *, num_streams: int) -> dict[str, Any]:
     return {
         "INFERENCE_PRECISION_HINT": HINTS[precision],
@@ -284,21 +237,24 @@ def _device_fault(device: str) -> str:
     return "" if device in ("auto", "cpu") else f"the openvino engine cannot run on {device!r}"
 
 
-def _check_ports(compiled: "openvino.CompiledModel", bundle: Bundle, *, batch: int) -> None:
-    wanted = (
+def _check_ports(
+    compiled: "openvino.CompiledModel",
+    bundle: Bundle,
+    *,
+    batch: int,
+    cams_size: tuple[int, int] | None,
+) -> None:
+    wanted: tuple[tuple[str, list[int]], ...] = (
         ("u8", [batch, *bundle.input_spec.size, 3]),
         ("u8", [batch, *bundle.labels_size]),
     )
+    if cams_size is not None:
+        wanted += (("f32", [batch, bundle.classmap.num_classes, *cams_size]),)
     ports = [*compiled.inputs, *compiled.outputs]
     found = tuple((port.get_element_type().to_string(), list(port.shape)) for port in ports)
     if found != wanted:
         raise ModelError(
             f"the OpenVINO graph of {bundle.path} maps {found[0]} to {found[1:]}",
-            accepted=f"{wanted[0]} to {wanted[1]}, as its manifest says",
+            accepted=f"{wanted[0]} to {wanted[1:]}, as its manifest says",
             remedy="export the bundle again: python -m export",
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

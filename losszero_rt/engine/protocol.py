@@ -8,6 +8,10 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
+from losszero_rt.classmap import ClassMap
+from losszero_rt.errors import UsageError
+from losszero_rt.objects import Objects
+
 EngineName = Literal["openvino", "eager", "tensorrt"]
 ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -25,6 +29,12 @@ class EngineOptions:
         batch: Frames a submission; the graph is static, a short last batch is padded.
         threads: CPU threads for the engine; 0 lets the engine use every core it may.
         num_requests: How many submissions may be under way at once.
+        objects: Give the objects too, where the network knows any.
+        cams: Be ready to give class activation maps, see :meth:`Engine.watch`; without them a
+            compiled graph is one of labels alone, which saves about a hundredth of its time.
+        any_batch: ``batch`` is a wish: an engine compiled for other batches takes its nearest.
+        trust_engine: Load compiled engines that are code although this user did not build them.
+        build: Compile a TensorRT engine into the user's cache where none fits.
     """
 
     device: str = "auto"
@@ -32,6 +42,11 @@ class EngineOptions:
     batch: int = 1
     threads: int = 0
     num_requests: int = 4
+    objects: bool = True
+    cams: bool = True
+    any_batch: bool = False
+    trust_engine: bool = False
+    build: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +63,9 @@ class EngineInfo:
         batch: Frames a submission.
         threads: CPU threads, 0 on a GPU.
         version: Version of the library that executes it.
+        gives_objects: Whether objects come beside the labels.
+        trusted_by: Why an engine that is code was loaded: ``record`` of this user's own build, or
+            ``--trust-engine``; empty where engines are data.
     """
 
     name: EngineName
@@ -59,26 +77,8 @@ class EngineInfo:
     batch: int
     threads: int
     version: str
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Objects:
-    """Objects found in one frame, most certain first.
-
-    Attributes:
-        class_ids: uint8 (K,) class of each object.
-        scores: float32 (K,) confidence of each object, 0..1.
-        boxes: float32 (K, 4) x0, y0, x1, y1 in pixels of the network input.
-        masks: bool (K, h, w) at labels size.
-    """
-
-    class_ids: np.ndarray
-    scores: np.ndarray
-    boxes: np.ndarray
-    masks: np.ndarray
-
-    def __repr__(self) -> str:
-        return f"Objects({len(self.class_ids)})"
+    gives_objects: bool = False
+    trusted_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,9 +86,10 @@ class Extras:
     """What an engine gives beside labels, where it can and was asked.
 
     Attributes:
-        cams_NHW: uint8 (n, h, w) class activation maps at the head's stride, 255 where the class
-            speaks loudest in that frame; None without.
-        objects: Objects of each frame, one a frame; None from networks that know no objects.
+        cams_NHW: float32 (n, h, w) class activation maps of the watched class at the head's
+            stride, 0 and more, in the unit of the logits; None when no class was watched.
+        objects: Objects of each frame, one a frame; None from networks that know no objects, and
+            when they were not asked for.
     """
 
     cams_NHW: np.ndarray | None = None
@@ -134,6 +135,32 @@ class Engine(Protocol):
         """
         ...
 
+    def watch(self, class_id: int | None) -> None:
+        """Give class activation maps beside the labels, from the next submission on.
+
+        Args:
+            class_id: The class; None for no maps. It may be changed at any time: nothing is
+                loaded again, and labels stay the same.
+
+        Raises:
+            ModelError: If this engine cannot give maps of this model.
+            UsageError: If the model has no such class.
+        """
+        ...
+
     def close(self) -> None:
         """Release the device; unread tickets are lost. May be called twice."""
         ...
+
+
+def check_class(class_id: int, *, classmap: ClassMap) -> None:
+    """Refuse to watch a class that is none.
+
+    Raises:
+        UsageError: If there is no class of that id.
+    """
+    if not 0 <= class_id < classmap.num_classes:
+        raise UsageError(
+            f"class id {class_id} to watch",
+            accepted=f"0..{classmap.num_classes - 1} ({', '.join(classmap.names)})",
+        )

@@ -1,34 +1,40 @@
 """From a configuration to a finished run: the model, then one source after the other."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import cv2
 
-from losszero_rt.bundle import Bundle, find_bundle
 from losszero_rt.classmap import ClassMap
-from losszero_rt.engine import Engine, open_engine
+from losszero_rt.engine import Engine, Model, open_engine, open_model
 from losszero_rt.errors import InputError, LossZeroError, ModelError
-from losszero_rt.frame import Frame, LostFrame, StreamItem, VideoInfo
+from losszero_rt.frame import StreamItem, VideoInfo
 from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.pipeline.detections import Detections
 from losszero_rt.pipeline.finishing import (
     exit_code_of,
     give_up,
     missing_share,
+    num_wanted,
     publish,
     write_json,
 )
 from losszero_rt.pipeline.jobs import Job, plan_jobs
 from losszero_rt.pipeline.memory import check_memory, frame_bytes
 from losszero_rt.pipeline.openings import close_output, open_output
-from losszero_rt.pipeline.options import NUM_REQUESTS, engine_options, source_options
+from losszero_rt.pipeline.options import (
+    NUM_REQUESTS,
+    engine_options,
+    picture_settings,
+    source_options,
+)
 from losszero_rt.pipeline.outlets import Accuracy, JsonLines, MaskWriter, Outlet, Scorer
 from losszero_rt.pipeline.painter import LiveLine
 from losszero_rt.pipeline.pipeline import Pipeline
-from losszero_rt.pipeline.progress import Progress
-from losszero_rt.pipeline.report import Meter, SourceResult, build_report
+from losszero_rt.pipeline.progress import Progress, counted
+from losszero_rt.pipeline.report import Meter, SourceResult, build_report, hud_suffix
 from losszero_rt.pipeline.stopping import StopSwitch
 from losszero_rt.pipeline.thinning import thin
 from losszero_rt.timings import now_s
@@ -57,9 +63,9 @@ def run_job(specs: list[str], *, config: RunConfig, progress: Progress) -> dict[
             return None
         if len(jobs) == 1:
             look_at(jobs[0], config=config)
-        bundle = find_bundle(config.model, allow_unverified=config.allow_unverified)
-        bundle.classmap.ids_of(config.classes)
-        with OpenRun(config, bundle=bundle, meter=meter, progress=progress) as run:
+        model = open_model(config.model, allow_unverified=config.allow_unverified)
+        model.classmap.ids_of((*config.classes, *([config.cam] if config.cam else ())))
+        with OpenRun(config, model=model, meter=meter, progress=progress) as run:
             alone = len(jobs) == 1
             results = [run.process(job, stop=stop, alone=alone) for job in jobs if not stop.is_set]
             return run.finish(results, stop=stop)
@@ -80,31 +86,37 @@ def look_at(job: Job, *, config: RunConfig) -> None:
 
 
 class OpenRun:
-    """A bundle whose engine is open, ready to process one source after the other.
+    """A model whose engine is open, ready to process one source after the other.
 
     Args:
         config: What to do.
-        bundle: The model.
+        model: What to run.
         meter: Takes the measurements of all sources.
         progress: Hears how it goes.
     """
 
     def __init__(
-        self, config: RunConfig, *, bundle: Bundle, meter: Meter, progress: Progress
+        self, config: RunConfig, *, model: Model, meter: Meter, progress: Progress
     ) -> None:
         # OpenCV's own threads would only get in the way of the lanes.
         cv2.setNumThreads(1)
         self._config = config
-        self._bundle = bundle
+        self._model = model
         self._meter = meter
         self._progress = progress
-        self._classmap: ClassMap = bundle.classmap.with_palette(config.palette)
+        self._classmap: ClassMap = model.classmap.with_palette(config.palette)
         self._engine: Engine = open_engine(
-            bundle, name=config.engine, options=engine_options(config)
+            model, name=config.engine, options=engine_options(config), say=progress.warn
         )
+        self._watched_class: str | None = None
+        if config.cam:
+            class_id = self._classmap.id_of(config.cam)
+            self._engine.watch(class_id)
+            self._watched_class = self._classmap.names[class_id]
         info = self._engine.info
-        progress.note(f"model {bundle.path}, {info.name} {info.version}, {info.precision}")
+        progress.note(f"model {model.path}, {info.name} {info.version}, {info.precision}")
         self._accuracy = Accuracy(self._classmap)
+        self._detections = Detections(self._classmap.names)
         self._json = JsonLines(config.json, classmap=self._classmap) if config.json else None
         self._failures: list[LossZeroError] = []
 
@@ -153,7 +165,8 @@ class OpenRun:
         )
         try:
             check_memory(source.info, config=config)
-            self._progress.start(str(job.source), total=source.info.num_frames_declared)
+            wanted = num_wanted(source.info, start_s=config.start_s, duration_s=config.duration_s)
+            self._progress.start(str(job.source), total=wanted)
             for note in source.info.notes:
                 self._progress.warn(f"{job.source}: {note}")
             output, num_resumed = self._stream(job, source, ledger=ledger, stop=stop)
@@ -186,7 +199,7 @@ class OpenRun:
         """Run the pipeline; return what the report says of the output, and the frames kept."""
         pipeline = Pipeline(
             self._engine,
-            spec=self._bundle.input_spec,
+            spec=self._model.input_spec,
             meter=self._meter,
             ledger=ledger,
             num_requests=NUM_REQUESTS,
@@ -195,9 +208,17 @@ class OpenRun:
             should_stop=lambda: stop.is_set,
         )
         painter, sink = open_output(
-            job, source, config=self._config, classmap=self._classmap, progress=self._progress
+            job,
+            source,
+            config=self._config,
+            classmap=self._classmap,
+            objects=self._engine.info.gives_objects,
+            settings=picture_settings(self._config, model=self._model),
+            progress=self._progress,
         )
-        items: Iterable[StreamItem] = thin(source, stride=self._config.stride)
+        # Counted before kept packets take the place of frames, or the total is never reached.
+        thinned = thin(source, stride=self._config.stride)
+        items: Iterable[StreamItem] = counted(thinned, progress=self._progress)
         num_kept = 0
         if sink is not None:
             sink.on_muxed = pipeline.on_muxed
@@ -205,10 +226,10 @@ class OpenRun:
                 items, num_kept = sink.go_on(items), sink.num_kept
         try:
             self._failures += pipeline.run(
-                self._watched(items),
+                items,
                 sink=sink,
                 painter=painter,
-                line=LiveLine(suffix=self._hud_suffix(), ledger=ledger),
+                line=LiveLine(suffix=hud_suffix(self._engine.info, self._model), ledger=ledger),
                 outlets=self._outlets(job, source.info),
             )
             self._check_shown(job, ledger, stop=stop, num_kept=num_kept)
@@ -216,7 +237,9 @@ class OpenRun:
             if sink is not None:
                 sink.abort()
             raise
-        return close_output(sink, empty=not (ledger.shown or num_kept)), num_kept
+        empty = not (ledger.shown or num_kept)
+        output = close_output(sink, job=job, empty=empty, progress=self._progress)
+        return output, num_kept
 
     def _check_shown(self, job: Job, ledger: Ledger, *, stop: StopSwitch, num_kept: int) -> None:
         if not (ledger.shown or num_kept or stop.is_set):
@@ -244,9 +267,11 @@ class OpenRun:
         return build_report(
             meter=self._meter,
             engine=self._engine.info,
-            bundle=self._bundle,
+            model=self._model,
+            cam=self._watched_class,
             sources=results,
             measured=self._accuracy.as_dict() if self._config.labels else None,
+            detections=self._detections.as_dict(),
             elapsed_s=now_s() - self._meter.start_s,
             exit_code=exit_code_of(
                 results,
@@ -260,7 +285,7 @@ class OpenRun:
     def _outlets(self, job: Job, info: VideoInfo) -> list[Outlet]:
         config = self._config
         size, still = info.shown_size, job.still_stem
-        outlets: list[Outlet] = []
+        outlets: list[Outlet] = [self._detections] if self._engine.info.gives_objects else []
         if config.masks is not None:
             outlets.append(MaskWriter(config.masks / job.folder, size=size, still=still))
         if self._json is not None and not self._json.failed:
@@ -270,15 +295,3 @@ class OpenRun:
             folder = config.labels / job.folder
             outlets.append(Scorer(folder, accuracy=self._accuracy, size=size, still=still))
         return outlets
-
-    def _hud_suffix(self) -> str:
-        info, scores = self._engine.info, self._bundle.scores
-        score = f"mIoU {scores['miou']:.2f}" if scores.get("miou") is not None else "no score"
-        state = "" if self._bundle.is_verified else "  UNVERIFIED"
-        return f"{score}  {info.name} {info.precision}{state}"
-
-    def _watched(self, items: Iterable[StreamItem]) -> Iterator[StreamItem]:
-        for item in items:
-            if isinstance(item, Frame | LostFrame):
-                self._progress.step()
-            yield item

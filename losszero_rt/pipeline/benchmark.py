@@ -4,13 +4,13 @@ Two passes: one writes the overlay as a user's run does and is timed; the other 
 is scored, so that scoring does not cost the first one anything.
 """
 
-import os
 import platform
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from losszero_rt.cores import num_cores
 from losszero_rt.errors import ExitCode, InputError
 from losszero_rt.pipeline.assemble import run_job
 from losszero_rt.pipeline.config import RunConfig
@@ -117,7 +117,7 @@ def machine() -> dict[str, Any]:
         lines = info.read_text().splitlines()
         names = (ln.partition(":")[2].strip() for ln in lines if "model name" in ln)
         cpu = next(names, cpu)
-    return {"cpu": cpu, "cores": os.cpu_count(), "python": platform.python_version()}
+    return {"cpu": cpu, "cores": num_cores(), "python": platform.python_version()}
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> str:

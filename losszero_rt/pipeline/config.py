@@ -9,7 +9,7 @@ from losszero_rt.classmap import PaletteName
 from losszero_rt.engine import ENGINE_NAMES, PRECISIONS, Precision
 from losszero_rt.errors import UsageError
 
-View = Literal["overlay", "mask", "side"]
+View = Literal["overlay", "mask", "side", "cam"]
 ENGINE_CHOICES = ("auto", *ENGINE_NAMES)
 
 
@@ -19,7 +19,7 @@ class RunConfig:
 
     Attributes:
         out: Output file, or folder when there are several sources; None writes no video.
-        model: Name of a bundle that ships, or the path of one.
+        model: Name of a bundle that ships, or the path of a bundle or a checkpoint.
         engine: Engine name, or ``auto``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: Arithmetic, or ``auto``.
@@ -30,7 +30,10 @@ class RunConfig:
         palette: Colours of the classes.
         legend: Draw the legend.
         hud: Draw the line of figures.
+        objects: Find, draw and count objects, where the network knows any.
         view: What the output shows.
+        cam: Name of the class whose activation map is drawn in place of the class colours; empty
+            for none.
         stride: Show every n-th frame only.
         start_s: Skip this much of the source, seconds.
         duration_s: Stop after this much of the source, seconds; None for all.
@@ -48,6 +51,8 @@ class RunConfig:
         resume: Go on with an interrupted output.
         max_loss: Largest share of frames that may be lost, 0..1.
         allow_unverified: Accept a bundle without a parity record.
+        trust_engine: Load a compiled engine that is code although this user did not build it.
+        build: Compile a TensorRT engine for this GPU where none fits.
     """
 
     out: Path | None = None
@@ -62,7 +67,9 @@ class RunConfig:
     palette: PaletteName = "safe"
     legend: bool = True
     hud: bool = True
+    objects: bool = True
     view: View = "overlay"
+    cam: str = ""
     stride: int = 1
     start_s: float = 0.0
     duration_s: float | None = None
@@ -80,6 +87,8 @@ class RunConfig:
     resume: bool = False
     max_loss: float = 0.0
     allow_unverified: bool = False
+    trust_engine: bool = False
+    build: bool = False
 
     def __post_init__(self) -> None:
         self._require(self.engine in ENGINE_CHOICES, "engine", ", ".join(ENGINE_CHOICES))
@@ -96,6 +105,8 @@ class RunConfig:
         length_ok = self.duration_s is None or 0 < self.duration_s < math.inf
         self._require(length_ok, "duration_s", "more than 0 seconds")
         self._require(self.max_pixels >= 1, "max_pixels", "1 or more pixels")
+        self._check_cam()
+        self._check_build()
         if self.resume and (self.json or self.labels):
             raise UsageError(
                 "--resume with --json or --labels would leave the frames written before out",
@@ -107,6 +118,29 @@ class RunConfig:
                 "no output asked for",
                 accepted="--out FILE, --masks DIR, --json FILE or --labels DIR",
                 remedy="add --out overlay.mp4",
+            )
+
+    def _check_cam(self) -> None:
+        if self.view == "cam" and not self.cam:
+            raise UsageError(
+                "--view cam without a class",
+                accepted="the name of the class whose activation map is to be seen",
+                remedy="add --cam 'lane mark'",
+            )
+        if self.view == "mask" and self.cam:
+            raise UsageError(
+                f"--view mask shows labels alone, and --cam {self.cam!r} asks for heat",
+                accepted="--cam with --view overlay, cam or side",
+                remedy="--view cam shows the heat alone",
+            )
+
+    def _check_build(self) -> None:
+        on_gpu = self.engine == "tensorrt" or self.device.startswith("cuda")
+        if self.build and (self.engine not in ("auto", "tensorrt") or not on_gpu):
+            raise UsageError(
+                f"--build with --engine {self.engine} --device {self.device}",
+                accepted="a run on a GPU, by TensorRT",
+                remedy="--device cuda --build, or leave --build away",
             )
 
     def _require(self, ok: bool, name: str, accepted: str) -> None:

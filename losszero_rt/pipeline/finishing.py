@@ -49,14 +49,26 @@ def missing_share(
         start_s: Seconds after the start of the source where the wanted part begins.
         duration_s: Its length in seconds; None for all that follows.
     """
-    if not info.num_frames_declared:
+    wanted = _wanted(info, start_s=start_s, duration_s=duration_s)
+    if wanted is None:
         return 1.0
-    num_wanted = float(info.num_frames_declared)
-    if info.duration_s_declared:
-        left_s = max(0.0, info.duration_s_declared - start_s)
-        wanted_s = left_s if duration_s is None else min(left_s, duration_s)
-        num_wanted *= wanted_s / info.duration_s_declared
-    return max(0.0, 1 - num_seen / num_wanted) if num_wanted else 0.0
+    return max(0.0, 1 - num_seen / wanted) if wanted else 0.0
+
+
+def num_wanted(info: VideoInfo, *, start_s: float, duration_s: float | None) -> int | None:
+    """Return how many frames the wanted part of a source has; None when none were declared."""
+    wanted = _wanted(info, start_s=start_s, duration_s=duration_s)
+    return None if wanted is None else round(wanted)
+
+
+def _wanted(info: VideoInfo, *, start_s: float, duration_s: float | None) -> float | None:
+    if not info.num_frames_declared:
+        return None
+    if not info.duration_s_declared:
+        return float(info.num_frames_declared)
+    left_s = max(0.0, info.duration_s_declared - start_s)
+    wanted_s = left_s if duration_s is None else min(left_s, duration_s)
+    return info.num_frames_declared * wanted_s / info.duration_s_declared
 
 
 def give_up(ledger: Ledger) -> None:

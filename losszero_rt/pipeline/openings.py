@@ -1,14 +1,17 @@
 """The output of one source: a painter with the sink that takes its pictures."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from losszero_rt.classmap import ClassMap
 from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.pipeline.heat_painter import HeatPainter
 from losszero_rt.pipeline.jobs import Job
 from losszero_rt.pipeline.options import encode_options
 from losszero_rt.pipeline.painter import Painter
 from losszero_rt.pipeline.progress import Progress
-from losszero_rt.video import StillSink, StillSource, VideoSink, VideoSource
+from losszero_rt.video import StillSink, StillSource, VideoSink, VideoSource, part_of
 
 
 def open_output(
@@ -17,8 +20,10 @@ def open_output(
     *,
     config: RunConfig,
     classmap: ClassMap,
+    objects: bool,
+    settings: Mapping[str, Any],
     progress: Progress,
-) -> tuple[Painter | None, VideoSink | StillSink | None]:
+) -> tuple[Painter | HeatPainter | None, VideoSink | StillSink | None]:
     """Open what draws and writes the output of a job; nothing for a job without one.
 
     Args:
@@ -26,6 +31,8 @@ def open_output(
         source: The open source.
         config: What to do.
         classmap: Classes in the colours to use.
+        objects: Whether objects come beside the labels.
+        settings: What the pictures depend on, see :func:`picture_settings`.
         progress: Hears what a person should know.
 
     Raises:
@@ -35,7 +42,16 @@ def open_output(
     if job.output is None:
         return None, None
     is_still = isinstance(source, StillSource)
-    painter = Painter(config, classmap=classmap, info=source.info, chroma_444=is_still)
+    facts: dict[str, Any] = {
+        "classmap": classmap,
+        "info": source.info,
+        "chroma_444": is_still,
+    }
+    painter: Painter | HeatPainter
+    if config.cam:
+        painter = HeatPainter(config, **facts)
+    else:
+        painter = Painter(config, **facts, objects=objects)
     sink: VideoSink | StillSink
     if isinstance(source, StillSource):
         sink = StillSink(
@@ -50,7 +66,7 @@ def open_output(
             job.output,
             info=source.info,
             size=painter.output_size,
-            options=encode_options(config),
+            options=replace(encode_options(config), settings=settings),
             audio_from=source,
             origin_pts=source.origin_pts,
             force=config.force,
@@ -64,13 +80,17 @@ def open_output(
     return painter, sink
 
 
-def close_output(sink: VideoSink | StillSink | None, *, empty: bool) -> dict[str, Any] | None:
+def close_output(
+    sink: VideoSink | StillSink | None, *, job: Job, empty: bool, progress: Progress
+) -> dict[str, Any] | None:
     """Finish an output and return what the report says of it.
 
     Args:
         sink: What :func:`open_output` opened.
+        job: The source and its output.
         empty: No frame reached it, because the run was stopped before the first one. One that was
             stopped before it came to the end of what is kept leaves that as it is, too.
+        progress: Hears what a person should know.
 
     Raises:
         OutputError: It cannot be finished, or does not hold what was written.
@@ -78,7 +98,13 @@ def close_output(sink: VideoSink | StillSink | None, *, empty: bool) -> dict[str
     if sink is None:
         return None
     if empty or (isinstance(sink, VideoSink) and sink.num_left):
+        num_kept = sink.num_kept if isinstance(sink, VideoSink) else 0
         sink.abort()
+        if num_kept and job.output is not None:
+            progress.warn(
+                f"{job.output}: stopped before the end of the {num_kept} frames that are kept. "
+                f"{part_of(job.output)} still holds them. The same command with --resume goes on"
+            )
         return None
     written = sink.close()
     return {

@@ -1,9 +1,9 @@
 """What a configuration asks of the engine, of the sources and of the encoder."""
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
-from losszero_rt.engine import EngineOptions
+from losszero_rt.engine import EngineOptions, Model
 from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.video import EncodeOptions, SourceOptions
 from losszero_rt.video.encoders import CodecName, Preset
@@ -20,6 +20,11 @@ def engine_options(config: RunConfig) -> EngineOptions:
         batch=batch_of(config),
         threads=config.threads,
         num_requests=NUM_REQUESTS,
+        cams=bool(config.cam),
+        objects=config.objects,
+        any_batch=not config.batch,
+        trust_engine=config.trust_engine,
+        build=config.build,
     )
 
 
@@ -35,6 +40,22 @@ def encode_options(config: RunConfig) -> EncodeOptions:
         codec=cast(CodecName, config.codec), crf=config.crf, threads=config.threads
     )
     return replace(options, preset=cast(Preset, config.preset)) if config.preset else options
+
+
+def picture_settings(config: RunConfig, *, model: Model) -> dict[str, Any]:
+    """Return what the pictures of an output depend on, as plain values.
+
+    An interrupted output may only be gone on with where all of it is the same.
+    """
+    names = ("alpha", "view", "palette", "legend", "hud", "objects", "crf", "stride")
+    return {
+        **{name: getattr(config, name) for name in names},
+        "model": model.sha256[:16],
+        "classes": list(config.classes),
+        "preset": config.preset or "default",
+        "start": config.start_s,
+        "cam": config.cam or "off",
+    }
 
 
 def source_options(config: RunConfig, *, audio: bool) -> SourceOptions:

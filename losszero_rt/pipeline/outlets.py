@@ -15,7 +15,9 @@ from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import InputError, OutputError
 from losszero_rt.frame import Frame, LostFrame
 from losszero_rt.metrics import BoundaryKeeper, ScoreKeeper
+from losszero_rt.objects import Objects
 from losszero_rt.overlay import labels_at
+from losszero_rt.pipeline.detections import frame_detections, object_lines
 from losszero_rt.timings import Stage
 
 StageTimes = dict[Stage, float]
@@ -27,7 +29,13 @@ class Outlet(Protocol):
     name: str
 
     def take(
-        self, frame: Frame, *, labels_HW: np.ndarray, shares: np.ndarray, stage_ms: StageTimes
+        self,
+        frame: Frame,
+        *,
+        labels_HW: np.ndarray,
+        shares: np.ndarray,
+        stage_ms: StageTimes,
+        objects: Objects | None,
     ) -> None:
         """Use one shown frame."""
         ...
@@ -67,7 +75,13 @@ class MaskWriter:
             raise OutputError(f"cannot make {folder}: {error.strerror}") from error
 
     def take(
-        self, frame: Frame, *, labels_HW: np.ndarray, shares: np.ndarray, stage_ms: StageTimes
+        self,
+        frame: Frame,
+        *,
+        labels_HW: np.ndarray,
+        shares: np.ndarray,
+        stage_ms: StageTimes,
+        objects: Objects | None,
     ) -> None:
         """Write one mask file."""
         path = self._folder / f"{file_stem(frame.index, still=self._still)}.png"
@@ -119,21 +133,29 @@ class JsonLines:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
     def take(
-        self, frame: Frame, *, labels_HW: np.ndarray, shares: np.ndarray, stage_ms: StageTimes
+        self,
+        frame: Frame,
+        *,
+        labels_HW: np.ndarray,
+        shares: np.ndarray,
+        stage_ms: StageTimes,
+        objects: Objects | None,
     ) -> None:
         """Write the line of one shown frame."""
-        self._write(
-            {
-                "source": self.source,
-                "index": frame.index,
-                "pts": frame.pts,
-                "time": round(frame.time_s, 6),
-                "fate": "shown",
-                "suspect": frame.suspect,
-                "shares": {n: round(float(s), 5) for n, s in zip(self._names, shares, strict=True)},
-                "stage_ms": {stage: round(value, 3) for stage, value in stage_ms.items()},
-            }
-        )
+        line = {
+            "source": self.source,
+            "index": frame.index,
+            "pts": frame.pts,
+            "time": round(frame.time_s, 6),
+            "fate": "shown",
+            "suspect": frame.suspect,
+            "shares": {n: round(float(s), 5) for n, s in zip(self._names, shares, strict=True)},
+            "stage_ms": {stage: round(value, 3) for stage, value in stage_ms.items()},
+        }
+        if objects is not None:
+            line["detections"] = frame_detections(objects, names=self._names)
+            line["objects"] = object_lines(objects, names=self._names)
+        self._write(line)
 
     def lose(self, lost: LostFrame) -> None:
         """Write the line of one lost frame."""
@@ -218,7 +240,13 @@ class Scorer:
         self._still = still
 
     def take(
-        self, frame: Frame, *, labels_HW: np.ndarray, shares: np.ndarray, stage_ms: StageTimes
+        self,
+        frame: Frame,
+        *,
+        labels_HW: np.ndarray,
+        shares: np.ndarray,
+        stage_ms: StageTimes,
+        objects: Objects | None,
     ) -> None:
         """Score one frame if it has a label file."""
         path = self._folder / f"{file_stem(frame.index, still=self._still)}.png"

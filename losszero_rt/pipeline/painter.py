@@ -8,8 +8,10 @@ import numpy as np
 from losszero_rt.classmap import ClassMap
 from losszero_rt.frame import Planes, VideoInfo
 from losszero_rt.ledger import Ledger
-from losszero_rt.overlay import Blender, Hud, Legend
+from losszero_rt.objects import Objects
+from losszero_rt.overlay import Blender, Hud, Legend, ObjectOutlines
 from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.pipeline.detections import object_counts
 from losszero_rt.timings import Percentiles, now_s
 
 HUD_PERIOD_S = 0.5
@@ -23,11 +25,19 @@ class Painter:
         classmap: Classes in the colours to use.
         info: The source: its size and colour.
         chroma_444: Whether the planes are 4:4:4 (stills) and not 4:2:0.
+        objects: Whether objects come beside the labels.
     """
 
     def __init__(
-        self, config: RunConfig, *, classmap: ClassMap, info: VideoInfo, chroma_444: bool
+        self,
+        config: RunConfig,
+        *,
+        classmap: ClassMap,
+        info: VideoInfo,
+        chroma_444: bool,
+        objects: bool = False,
     ) -> None:
+        assert config.view != "cam", "that is HeatPainter's"
         shown = classmap.ids_of(config.classes) if config.classes else None
         tone: dict[str, Any] = {
             "matrix": info.matrix,
@@ -48,11 +58,20 @@ class Painter:
             "top-right" if config.view == "side" else "top-left"
         )
         self._legend = (
-            Legend(classmap, size=size, classes=shown, corner=corner, **tone)
+            Legend(classmap, size=size, classes=shown, corner=corner, counts=objects, **tone)
             if config.legend
             else None
         )
         self._hud = Hud(size, **tone) if config.hud else None
+        self._objects = None
+        if objects:
+            # Side by side, objects are drawn on the right; names keep clear of what covers it.
+            left = size[1] - info.size[1]
+            covered = [part.area for part in (self._legend, self._hud) if part is not None]
+            keep_free = [(top, x0 - left, bottom, x1 - left) for top, x0, bottom, x1 in covered]
+            self._objects = ObjectOutlines(
+                classmap, size=info.size, classes=shown, keep_free=keep_free, **tone
+            )
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -65,8 +84,10 @@ class Painter:
         *,
         labels_HW: np.ndarray,
         shares: np.ndarray,
+        objects: Objects | None = None,
         canvas: Planes,
         line: str,
+        cam_hw: np.ndarray | None = None,
     ) -> None:
         """Draw one frame.
 
@@ -74,12 +95,20 @@ class Painter:
             planes: The decoded picture.
             labels_HW: Class ids that cover the whole picture, uint8, any size.
             shares: Share of the picture by class, float (C,).
+            objects: Objects with boxes in pixels of the picture; None from networks that know
+                none.
             canvas: Planes to fill, of :attr:`output_size`.
             line: Figures to show.
+            cam_hw: Not drawn: see :class:`~losszero_rt.pipeline.heat_painter.HeatPainter`.
         """
         self._blender.draw(planes, labels=labels_HW, canvas=canvas)
+        if self._objects is not None and objects is not None:
+            self._objects.draw(canvas, objects=objects)
         if self._legend is not None:
-            self._legend.draw(canvas, shares=shares)
+            counts = None
+            if objects is not None:
+                counts = object_counts(objects, num_classes=len(shares))
+            self._legend.draw(canvas, shares=shares, counts=counts)
         if self._hud is not None:
             self._hud.draw(canvas, line=line)
 
@@ -105,8 +134,12 @@ class LiveLine:
         self._handed_s.append(handed_s)
         self._latency_ms.append(latency_ms)
 
-    def text(self) -> str:
-        """Return the line, renewed at most twice a second so that it can be read."""
+    def text(self, *, num_objects: int | None = None) -> str:
+        """Return the line, renewed at most twice a second so that it can be read.
+
+        Args:
+            num_objects: Objects in the picture; None from networks that know none.
+        """
         now = now_s()
         if now - self._written_s >= HUD_PERIOD_S and len(self._handed_s) > 1:
             self._written_s = now
@@ -116,5 +149,6 @@ class LiveLine:
             ledger = self._ledger
             dropped = ledger.num_dropped - ledger.dropped["stride"]
             lost = dropped + ledger.late + ledger.corrupt
-            self._text = f"{fps:.1f} FPS  p95 {p95:.0f} ms  lost {lost}  {self._suffix}"
+            found = "" if num_objects is None else f"objects {num_objects}  "
+            self._text = f"{fps:.1f} FPS  p95 {p95:.0f} ms  lost {lost}  {found}{self._suffix}"
         return self._text

@@ -16,11 +16,14 @@ from losszero_rt.engine import Engine
 from losszero_rt.errors import LossZeroError
 from losszero_rt.frame import Cargo, Frame, LostFrame, Planes, StreamItem
 from losszero_rt.ledger import Ledger
+from losszero_rt.objects import Objects
 from losszero_rt.overlay import class_shares
 from losszero_rt.pipeline.batcher import Batch, Batcher
+from losszero_rt.pipeline.heat_painter import HeatPainter
 from losszero_rt.pipeline.lane import Lane
 from losszero_rt.pipeline.outlets import Outlet, StageTimes
 from losszero_rt.pipeline.painter import LiveLine, Painter
+from losszero_rt.pipeline.placing import on_picture
 from losszero_rt.pipeline.report import Meter
 from losszero_rt.preprocess import InputSpec
 from losszero_rt.timings import now_s
@@ -94,7 +97,7 @@ class Pipeline:
         items: Iterable[StreamItem],
         *,
         sink: Sink | None,
-        painter: Painter | None,
+        painter: Painter | HeatPainter | None,
         line: LiveLine,
         outlets: list[Outlet],
     ) -> list[LossZeroError]:
@@ -155,10 +158,11 @@ class Pipeline:
         batch: Batch,
         *,
         sink: Sink | None,
-        painter: Painter | None,
+        painter: Painter | HeatPainter | None,
         outlets: list[Outlet],
     ) -> None:
         labels_NHW = batch.ticket.result() if batch.ticket is not None else None
+        found = batch.ticket.extras.objects if batch.ticket is not None else None
         shared_ms: StageTimes = {"preprocess": batch.preprocess_ms, "infer": 0.0}
         if batch.ticket is not None:
             shared_ms["infer"] = batch.ticket.infer_ms / len(batch.frames)
@@ -168,9 +172,20 @@ class Pipeline:
                 assert labels_NHW is not None, "a batch with frames has a ticket"
                 place = batch.placements[row]
                 labels_HW = place.crop(labels_NHW[row], input_size=self._input_size)
+                objects = None
+                if found is not None:
+                    size = item.planes.size
+                    objects = on_picture(
+                        found[row], place=place, input_size=self._input_size, size=size
+                    )
+                cam_hw = None
+                if batch.ticket is not None and batch.ticket.extras.cams_NHW is not None:
+                    cam_hw = place.crop(
+                        batch.ticket.extras.cams_NHW[row], input_size=self._input_size
+                    )
                 row += 1
                 stage_ms: StageTimes = {"decode": item.decode_ms, **shared_ms}
-                self._show(item, labels_HW, stage_ms, sink, painter, outlets)
+                self._show(item, labels_HW, objects, cam_hw, stage_ms, sink, painter, outlets)
             elif isinstance(item, LostFrame):
                 self._ledger.settle(item.fate, reason=item.reason)
                 self._tell(outlets, partial(_lose, lost=item))
@@ -181,9 +196,11 @@ class Pipeline:
         self,
         frame: Frame,
         labels_HW: np.ndarray,
+        objects: Objects | None,
+        cam_hw: np.ndarray | None,
         stage_ms: StageTimes,
         sink: Sink | None,
-        painter: Painter | None,
+        painter: Painter | HeatPainter | None,
         outlets: list[Outlet],
     ) -> None:
         shares = class_shares(labels_HW, num_classes=self._num_classes)
@@ -196,8 +213,10 @@ class Pipeline:
                 frame.planes,
                 labels_HW=labels_HW,
                 shares=shares,
+                objects=objects,
+                cam_hw=cam_hw,
                 canvas=canvas,
-                line=self._line.text(),
+                line=self._line.text(num_objects=None if objects is None else len(objects)),
             )
             painted_s = now_s()
             sink.write(canvas, frame=frame)
@@ -214,7 +233,7 @@ class Pipeline:
         self._tell(
             outlets,
             lambda outlet: outlet.take(
-                frame, labels_HW=labels_HW, shares=shares, stage_ms=stage_ms
+                frame, labels_HW=labels_HW, shares=shares, stage_ms=stage_ms, objects=objects
             ),
         )
 

@@ -1,6 +1,9 @@
 """Who hears how a run goes on; the command line's printer is one."""
 
+from collections.abc import Iterable, Iterator
 from typing import Protocol
+
+from losszero_rt.frame import Frame, LostFrame, StreamItem
 
 
 class Progress(Protocol):
@@ -29,3 +32,11 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Show one line if details are wanted."""
         ...
+
+
+def counted(items: Iterable[StreamItem], *, progress: Progress) -> Iterator[StreamItem]:
+    """Yield the items of a source, each frame counted on its way."""
+    for item in items:
+        if isinstance(item, Frame | LostFrame):
+            progress.step()
+        yield item

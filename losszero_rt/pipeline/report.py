@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import losszero_rt
-from losszero_rt.bundle import Bundle
-from losszero_rt.engine import EngineInfo
+from losszero_rt.engine import EngineInfo, Model, TrainedModel
 from losszero_rt.errors import ExitCode
 from losszero_rt.ledger import Ledger
 from losszero_rt.timings import Series, StageTimings, now_s
@@ -104,27 +103,38 @@ class SourceResult:
         }
 
 
-def model_facts(bundle: Bundle) -> dict[str, Any]:
-    """Return what a report says of the model: name, hash and scores with their n."""
-    scores = bundle.scores
+def model_facts(model: Model) -> dict[str, Any]:
+    """Return what a report says of the model: kind, name, hash and scores with their n."""
+    scores = model.scores
     return {
-        "name": bundle.name,
-        "sha256": bundle.sha256,
+        "kind": "checkpoint" if isinstance(model, TrainedModel) else "bundle",
+        "name": model.name,
+        "sha256": model.sha256,
         "miou": scores.get("miou"),
         "miou_ci95": scores.get("miou_ci95"),
         "n": scores.get("n"),
         "dataset": scores.get("dataset"),
-        "verified": bundle.is_verified,
+        "verified": model.is_verified,
     }
+
+
+def hud_suffix(engine: EngineInfo, model: Model) -> str:
+    """Return the end of the line of figures on the picture: the score of what runs, and how."""
+    miou = model.scores.get("miou")
+    score = "no score" if miou is None else f"mIoU {miou:.2f}"
+    state = "" if model.is_verified else "  UNVERIFIED"
+    return f"{score}  {engine.name} {engine.precision}{state}"
 
 
 def build_report(
     *,
     meter: Meter,
     engine: EngineInfo,
-    bundle: Bundle,
+    model: Model,
+    cam: str | None,
     sources: list[SourceResult],
     measured: dict[str, Any] | None,
+    detections: dict[str, Any] | None,
     elapsed_s: float,
     exit_code: int,
 ) -> dict[str, Any]:
@@ -143,6 +153,7 @@ def build_report(
         "stage_ms": meter.stages.as_dict(skip=skip),
         "engine": engine.name,
         "engine_version": engine.version,
+        "engine_trusted_by": engine.trusted_by or None,
         "device": engine.device,
         "precision": engine.precision,
         "input_size": list(engine.input_size),
@@ -150,8 +161,10 @@ def build_report(
         "batch": engine.batch,
         "threads": engine.threads,
         "peak_rss_mib": round(peak_rss_mib(), 1),
-        "model": model_facts(bundle),
+        "model": model_facts(model),
+        "cam": cam,
         "measured": measured,
+        "detections": detections,
         "output": total_output(sources),
         "sources": [source.as_dict() for source in sources],
         "exit_code": exit_code,

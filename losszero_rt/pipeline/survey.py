@@ -1,41 +1,47 @@
 """What ships and what this machine can do, for ``models`` and ``doctor``."""
 
-import os
 import platform
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import losszero_rt
-from losszero_rt.bundle import Bundle, list_bundles
-from losszero_rt.engine import engine_facts, fits
+from losszero_rt.bundle import list_bundles
+from losszero_rt.cores import num_cores
+from losszero_rt.engine import Model, TrainedModel, engine_facts, fits, open_model
 from losszero_rt.errors import ModelError, clean_text
 from losszero_rt.video import codec_facts
 
 SCREEN_COLUMNS = 110
 
 
-def model_cards() -> list[dict[str, Any]]:
-    """Return what a person should know of every bundle that ships.
+def model_cards(names: Sequence[str | Path] = ()) -> list[dict[str, Any]]:
+    """Return what a person should know of models.
+
+    Args:
+        names: Folders of bundles and checkpoints, or names of those that ship; empty for all
+            that ship.
 
     Raises:
         ModelError: One of them is broken.
     """
-    return [_card(Bundle.open(path)) for path in list_bundles()]
+    return [_card(open_model(name, allow_unverified=True)) for name in names or list_bundles()]
 
 
-def _card(bundle: Bundle) -> dict[str, Any]:
+def _card(model: Model) -> dict[str, Any]:
     return {
-        "name": bundle.name,
-        "sha256": bundle.sha256,
-        "network": bundle.network,
-        "input_size": list(bundle.input_spec.size),
-        "classes": list(bundle.classmap.names),
-        "licence": bundle.licence,
-        "attribution": bundle.attribution,
-        "scores": bundle.scores,
-        "verified": bundle.is_verified,
-        "path": str(bundle.path),
+        "kind": "checkpoint" if isinstance(model, TrainedModel) else "bundle",
+        "name": model.name,
+        "sha256": model.sha256,
+        "network": model.network,
+        "input_size": list(model.input_spec.size),
+        "classes": list(model.classmap.names),
+        "licence": "" if isinstance(model, TrainedModel) else model.licence,
+        "attribution": "" if isinstance(model, TrainedModel) else model.attribution,
+        "scores": dict(model.scores),
+        "verified": model.is_verified,
+        "path": str(model.path),
     }
 
 
@@ -46,10 +52,16 @@ def models_text(cards: list[dict[str, Any]]) -> str:
 
 
 def _card_text(card: dict[str, Any]) -> str:
-    return (
+    head = (
         f"{card['name']}  ({card['sha256'][:12]})\n"
         f"  network   {_network_text(card['network'])}, input {_size(card['input_size'])}\n"
         f"{_scores_text(card['scores'], names=card['classes'])}"
+    )
+    if card["kind"] == "checkpoint":
+        parity = "none needed: a checkpoint runs as it was trained"
+        return f"{head}  parity    {parity}\n  path      {card['path']}"
+    return (
+        f"{head}"
         f"  licence   {card['licence']}\n"
         f"  data      {card['attribution']}\n"
         f"  parity    {'proved at export' if card['verified'] else 'UNVERIFIED'}\n"
@@ -80,24 +92,30 @@ def _size(size: list[int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def machine_facts() -> dict[str, Any]:
-    """Return what this machine can do: never raises for something that is absent."""
+def machine_facts(*, models: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """Return what this machine can do: never raises for something that is absent.
+
+    Args:
+        models: Folders of models to judge beside those that ship.
+    """
     return {
         "losszero_rt": losszero_rt.__version__,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": num_cores(),
         "engines": engine_facts(),
         "codecs": codec_facts(),
-        "models": {path.name: _verdicts(path) for path in list_bundles()},
+        "models": {
+            **{path.name: _verdicts(path) for path in list_bundles()},
+            **{str(name): _verdicts(name) for name in models},
+        },
     }
 
 
-def _verdicts(path: Path) -> dict[str, str]:
+def _verdicts(name: str | Path) -> dict[str, str]:
     try:
-        return {str(name): verdict for name, verdict in fits(Bundle.open(path)).items()}
+        model = open_model(name, allow_unverified=True)
+        return {str(engine): verdict for engine, verdict in fits(model).items()}
     except ModelError as error:
         return {"broken": str(error)}
 

@@ -14,10 +14,12 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from losszero_rt.cores import num_cores
 from losszero_rt.timings import now_s
 from losszero_rt.video.decoder_log import DecoderLog
 
 MAX_BAD_PACKETS = 32
+_MAX_AUTO_THREADS = 16
 # Pictures a decoder may hold back, and more.
 _MAX_LATE = 64
 
@@ -60,7 +62,7 @@ class PictureDecoder:
 
     Args:
         stream: Stream of an open container; only used until the container is closed.
-        threads: Decoder threads, 0 for one per core.
+        threads: Decoder threads, 0 for as many as the cores this process may use keep busy.
         max_pixels: Largest picture that may be allocated.
         ordered: False when the container's times are misordered (AVI): then losses are only
             known at the end, by number.
@@ -71,7 +73,7 @@ class PictureDecoder:
     ) -> None:
         self._context: VideoCodecContext = stream.codec_context
         self._context.thread_type = "AUTO"
-        self._context.thread_count = threads
+        self._context.thread_count = threads or _auto_threads()
         self._context.options = {"max_pixels": str(max_pixels)}
         self._log = DecoderLog(self._context.name)
         self._ordered = ordered
@@ -157,3 +159,13 @@ class PictureDecoder:
 
     def _complaints(self) -> int:
         return self._num_errors + self._log.count()
+
+
+def _auto_threads() -> int:
+    """Return what libav itself would choose, were it to know of a container's quota.
+
+    Source: libavcodec/pthread_frame.c, ``ff_frame_thread_init``: one thread waits while it hands
+    its picture over, so there is one more than cores.
+    """
+    cores = num_cores()
+    return min(cores + 1, _MAX_AUTO_THREADS) if cores > 1 else 1

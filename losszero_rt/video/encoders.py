@@ -1,16 +1,16 @@
 """Which encoder makes the output, and with which settings."""
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from av.codec.codec import Codec, UnknownCodecError
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from losszero_rt.cores import num_cores
 from losszero_rt.errors import OutputError, UsageError
 from losszero_rt.frame import VideoInfo
 from losszero_rt.video.colour import FULL, LIMITED, MATRIX_CODES
@@ -40,6 +40,8 @@ class EncodeOptions:
         preset: Speed against size.
         threads: Encoder threads; 0 for half of the cores, as the network needs them too.
         gop: Frames from key frame to key frame; what a crash may cost at most.
+        settings: What else the pictures depend on, as plain values. They are written into the
+            file, and a run that goes on with it must have the same.
     """
 
     codec: CodecName = "auto"
@@ -47,6 +49,7 @@ class EncodeOptions:
     preset: Preset = DEFAULT_PRESET
     threads: int = 0
     gop: int = 30
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.codec not in CODEC_NAMES:
@@ -134,7 +137,7 @@ def add_video(
     assert isinstance(stream, VideoStream), "only video encoders are candidates"
     context = stream.codec_context
     context.gop_size = options.gop
-    context.thread_count = options.threads or max(1, _num_cores() // 2)
+    context.thread_count = options.threads or max(1, num_cores() // 2)
     context.sample_aspect_ratio = info.sar
     context.colorspace = MATRIX_CODES[info.matrix]
     context.color_range = FULL if info.full_range else LIMITED
@@ -155,9 +158,3 @@ def _settings(codec: str, options: EncodeOptions) -> Iterator[tuple[str, str]]:
     else:
         yield from (("crf", str(options.crf)), ("b", "0"), ("row-mt", "1"))
         yield from (("deadline", "realtime"), ("cpu-used", "8"), ("lag-in-frames", "0"))
-
-
-def _num_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -22,7 +22,12 @@ _MAX_CLUSTER_MS = 1_000
 
 
 def open_output(
-    path: Path, *, container_format: str, time_base: Fraction, audio_rates: tuple[int, ...]
+    path: Path,
+    *,
+    container_format: str,
+    time_base: Fraction,
+    audio_rates: tuple[int, ...],
+    comment: str = "",
 ) -> OutputContainer:
     """Open a container for writing; nothing is on disk before its streams start.
 
@@ -35,6 +40,7 @@ def open_output(
         container_format: One of the formats of ``output_path``.
         time_base: Seconds per unit of the video's times, kept exactly in mp4 and mov.
         audio_rates: Samples a second of the audio tracks.
+        comment: What to note in the file; empty for nothing.
     """
     options = {"flush_packets": "1", "max_interleave_delta": str(_MAX_INTERLEAVE_US)}
     if container_format in ISO_FORMATS:
@@ -46,9 +52,12 @@ def open_output(
         options["movie_timescale"] = str(scale if fits else time_base.denominator)
     else:
         options["cluster_time_limit"] = str(_MAX_CLUSTER_MS)
-    return av.open(
+    container = av.open(
         f"file:{path.absolute()}", "w", format=container_format, container_options=options
     )
+    if comment:
+        container.metadata["comment"] = comment
+    return container
 
 
 @contextmanager

@@ -18,8 +18,10 @@ from av.video.codeccontext import VideoCodecContext
 
 from losszero_rt.errors import InputError, OutputError
 from losszero_rt.frame import Cargo, Frame, StreamItem
+from losszero_rt.video.encoders import EncodeOptions
 from losszero_rt.video.opening_file import open_file
 from losszero_rt.video.output_path import part_of
+from losszero_rt.video.settings_tag import difference, settings_in
 
 _ANY_SIZE = 2**31 - 1
 _START_CODE = b"\0\0\0\1"
@@ -66,6 +68,7 @@ class KeptPart:
             self._codec = context.codec.canonical_name
             self._extradata = bytes(context.extradata or b"")
             self._exact = "mp4" in container.format.name
+            self._settings = settings_in(container.metadata)
 
     @classmethod
     def find(cls, output: Path) -> "KeptPart | None":
@@ -84,16 +87,22 @@ class KeptPart:
         best.replace(aside)
         return cls(aside, output=output, num_frames=num_frames)
 
-    def check(self, encoder: VideoCodecContext, *, size: tuple[int, int]) -> None:
+    def check(
+        self, encoder: VideoCodecContext, *, size: tuple[int, int], options: EncodeOptions
+    ) -> None:
         """Refuse to go on with other settings.
 
         Args:
             encoder: The open encoder that goes on.
             size: Its (height, width).
+            options: What it was asked for, and what else the pictures depend on.
 
         Raises:
-            OutputError: Codec, size or parameter sets differ.
+            OutputError: Codec, size, parameter sets or settings differ.
         """
+        changed = difference(self._settings, options.settings)
+        if changed:
+            raise self._refusal(changed)
         codec, extradata = encoder.codec.canonical_name, bytes(encoder.extradata or b"")
         same = (codec, size) == (self._codec, self._size)
         if same and parameter_sets(extradata) == parameter_sets(self._extradata):

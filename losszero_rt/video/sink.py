@@ -19,6 +19,7 @@ from losszero_rt.video.muxing import ISO_FORMATS, open_output, output_errors
 from losszero_rt.video.output_path import check_output, format_of, part_of
 from losszero_rt.video.picture import new_canvas
 from losszero_rt.video.resuming import KeptPacket, KeptPart
+from losszero_rt.video.settings_tag import settings_comment
 from losszero_rt.video.source import VideoSource
 from losszero_rt.video.verification import WrittenTimes, verify
 
@@ -126,9 +127,8 @@ class VideoSink:
 
         Canvases are used again, so their content is whatever an earlier frame left.
         """
-        idle = self._idle
-        planes, picture = idle.pop() if idle else new_canvas(self._info, size=self._size)
-        self._lent[planes] = picture
+        planes, image = self._idle.pop() if self._idle else new_canvas(self._info, size=self._size)
+        self._lent[planes] = image
         return planes
 
     def write(self, canvas: Planes, *, frame: Frame) -> None:
@@ -255,7 +255,7 @@ class VideoSink:
                 break
         self.notes += self._audio.notes
         if self._kept:
-            self._kept.check(self._video.codec_context, size=self._size)
+            self._kept.check(self._video.codec_context, size=self._size, options=self._options)
         with output_errors(self._part):
             self._container.start_encoding()
 
@@ -266,6 +266,7 @@ class VideoSink:
             container_format=self._format,
             time_base=self._info.time_base,
             audio_rates=tuple(stream.rate for stream in sources),
+            comment=settings_comment(self._options.settings),
         )
         self._video = add_video(
             self._container, codec=codec, info=self._info, size=self._size, options=self._options

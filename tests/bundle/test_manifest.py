@@ -23,6 +23,12 @@ def test_a_bundle_comes_back_as_it_was_written(unsealed: Bundle) -> None:
     assert set(read.files) == {WEIGHTS_NAME, "model.xml", "model.bin"}
 
 
+def test_the_size_of_maps_is_kept_and_may_be_absent(unsealed: Bundle) -> None:
+    assert seal(unsealed).cams_size is None
+    assert "cams_size" not in json.loads((unsealed.path / MANIFEST_NAME).read_text())
+    assert seal(replace(unsealed, cams_size=(16, 24))).cams_size == (16, 24)
+
+
 def test_digest_of_the_bundle_changes_with_any_file(bundle: Bundle) -> None:
     (bundle.path / "model.bin").write_bytes(b"\1" * 64)
     assert seal(bundle).sha256 != bundle.sha256
@@ -103,6 +109,8 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "size as text": (lambda m: m["files"]["model.bin"].update(bytes="64"), "does not fit"),
     "classes and colours differ": (lambda m: m["classes"]["names"].pop(), "5 names and 6 colours"),
     "classes and network differ": (lambda m: m["network"].update(num_classes=5), "5 classes"),
+    "maps of no size": (lambda m: m.update(cams_size=[16]), "does not fit"),
+    "maps of a wrong type": (lambda m: m.update(cams_size=16), "cams_size of the wrong type int"),
     "terminal codes": (lambda m: m.update(name="\x1b[2Jsmall"), "control characters"),
 }
 

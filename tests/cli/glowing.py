@@ -8,7 +8,7 @@ import numpy as np
 
 from losszero_rt.bundle import Bundle, seal
 from losszero_rt.classmap import NIGHT_RIDE
-from losszero_rt.engine.openvino_engine import import_openvino
+from losszero_rt.engine.openvino_facts import import_openvino
 from losszero_rt.network import NetworkSpec
 from losszero_rt.preprocess import InputSpec
 
@@ -23,11 +23,14 @@ def label_of(brightness: int) -> int:
     return int(np.argmin(np.abs(np.array(CENTRES) - brightness)))
 
 
-def write_bundle(folder: Path, *, verified: bool = True) -> Path:
-    """Write the bundle; its class is the nearest centre, as an argmax over linear functions."""
+def write_bundle(folder: Path, *, verified: bool = True, cams: bool = False) -> Path:
+    """Write the bundle; its class is the nearest centre, as an argmax over linear functions.
+
+    With ``cams`` the activation map of a class is brightness (0..1) times the class's centre.
+    """
     folder.mkdir()
     (folder / "weights.safetensors").write_bytes(b"none")
-    roles = _save(folder)
+    roles = _save(folder, cams=cams)
     bundle = Bundle(
         path=folder,
         name="glowing",
@@ -43,6 +46,7 @@ def write_bundle(folder: Path, *, verified: bool = True) -> Path:
         data={},
         licence="Apache-2.0",
         attribution="nobody",
+        cams_size=SIZE if cams else None,
     )
     if verified:
         bundle = seal(bundle)
@@ -62,7 +66,7 @@ SCORES = {
 }
 
 
-def _graph() -> Any:
+def _graph(*, cams: bool) -> Any:
     """Graph from uint8 pixels to labels: c * x - c * c / 2 is largest where c is nearest to x."""
     ov = import_openvino()
     op = ov.opset13
@@ -76,9 +80,11 @@ def _graph() -> Any:
     bias = op.constant((-(centres**2) / 2).reshape(1, len(CENTRES), 1, 1))
     best = op.topk(op.add(weighed, bias), np.int64(1), 1, "max", "index").output(1)
     labels = op.convert(op.squeeze(best, np.array([1], np.int64)), "u8")
-    return ov.Model([labels], [pixels], "glowing")
+    maps = [op.relu(op.multiply(weighed, op.constant(np.float32(255))))] if cams else []
+    return ov.Model([labels, *maps], [pixels], "glowing")
 
 
-def _save(folder: Path) -> dict[str, str]:
-    import_openvino().save_model(_graph(), folder / "model.xml", compress_to_fp16=False)
+def _save(folder: Path, *, cams: bool) -> dict[str, str]:
+    graph = _graph(cams=cams)
+    import_openvino().save_model(graph, folder / "model.xml", compress_to_fp16=False)
     return {"graph": "model.xml", "constants": "model.bin"}

@@ -104,7 +104,7 @@ def test_unverified_model_needs_leave(program: Program, night: Path, tmp_path: P
     assert "--allow-unverified" in refused.error_line
     allowed = ("--allow-unverified", "--duration", 0.2)
     outcome = program.done(night, "--out", tmp_path / "o.mp4", "--model", model, *allowed)
-    assert "without a score" in outcome.out
+    assert "not measured" in outcome.out
 
 
 def test_missing_source_is_named_and_leaves_nothing(program: Program, tmp_path: Path) -> None:

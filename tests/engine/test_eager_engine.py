@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal
 from losszero_rt.engine import EngineOptions
-from losszero_rt.engine.eager_engine import EagerEngine, torch_facts
+from losszero_rt.engine.eager_engine import EagerEngine
+from losszero_rt.engine.torch_facts import torch_facts
 from losszero_rt.errors import ModelError
 from tests.bundles import draw_inputs
 from tests.engine.promises import EnginePromises

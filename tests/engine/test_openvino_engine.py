@@ -11,12 +11,8 @@ import pytest
 from losszero_rt.bundle import Bundle, seal
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.eager_engine import EagerEngine
-from losszero_rt.engine.openvino_engine import (
-    OpenVinoEngine,
-    capable_precisions,
-    num_cores,
-    openvino_facts,
-)
+from losszero_rt.engine.openvino_engine import OpenVinoEngine
+from losszero_rt.engine.openvino_facts import capable_precisions, openvino_facts
 from losszero_rt.errors import ModelError
 from tests.bundles import draw_inputs
 from tests.engine.promises import EnginePromises
@@ -109,18 +105,6 @@ def test_run_opens_no_socket_forks_nothing_and_needs_no_torch(bundle: Bundle) ->
     command = [sys.executable, "-c", _QUIET_RUN, str(bundle.path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split("\n")[0] == "(1, 64, 96) False", done.stderr
-
-
-@pytest.mark.parametrize(
-    ("limit", "expected"),
-    [("100000 100000", 1), ("50000 100000", 1), ("max 100000", None), ("", None)],
-)
-def test_cores_respect_the_quota_of_a_container(
-    tmp_path: Path, limit: str, expected: int | None
-) -> None:
-    path = tmp_path / "cpu.max"
-    path.write_text(limit)
-    assert num_cores(cgroup_limit=path) == (expected or num_cores(cgroup_limit=tmp_path / "none"))
 
 
 def test_facts_name_version_and_cpu() -> None:

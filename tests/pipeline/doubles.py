@@ -54,11 +54,11 @@ class EchoTicket:
     """Labels that were ready at once."""
 
     infer_ms = 1.0
-    extras = Extras()
 
-    def __init__(self, labels_NHW: np.ndarray, *, fail: bool) -> None:
+    def __init__(self, labels_NHW: np.ndarray, *, fail: bool, extras: Extras | None = None) -> None:
         self._labels_NHW = labels_NHW
         self._fail = fail
+        self.extras = extras or Extras()
 
     def result(self) -> np.ndarray:
         if self._fail:
@@ -86,13 +86,22 @@ class EchoEngine:
         self.sizes: list[int] = []
         self._fail_at = fail_at
         self._where = where
+        self._watched: int | None = None
+
+    def watch(self, class_id: int | None) -> None:
+        self._watched = class_id
 
     def submit(self, inputs_NHWC: np.ndarray) -> EchoTicket:
         fail = self._fail_at == len(self.sizes)
         if fail and self._where == "submit":
             raise BrokenError("submit")
         self.sizes.append(len(inputs_NHWC))
-        return EchoTicket(inputs_NHWC[..., 0] % 6, fail=fail)
+        labels_NHW = inputs_NHWC[..., 0] % 6
+        extras = Extras()
+        if self._watched is not None:
+            cams_NHW = (labels_NHW[:, ::4, ::4] == self._watched).astype(np.float32)
+            extras = Extras(cams_NHW=cams_NHW)
+        return EchoTicket(labels_NHW, fail=fail, extras=extras)
 
     def close(self) -> None:
         pass

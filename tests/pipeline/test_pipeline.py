@@ -13,6 +13,7 @@ from losszero_rt.classmap import NIGHT_RIDE
 from losszero_rt.errors import OutputError
 from losszero_rt.frame import Frame, LostFrame, StreamItem, VideoInfo
 from losszero_rt.ledger import Ledger
+from losszero_rt.objects import Objects
 from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.pipeline.outlets import Outlet, StageTimes
 from losszero_rt.pipeline.painter import LiveLine, Painter
@@ -52,7 +53,13 @@ class Recorder:
         self._fail_at = fail_at
 
     def take(
-        self, frame: Frame, *, labels_HW: np.ndarray, shares: np.ndarray, stage_ms: StageTimes
+        self,
+        frame: Frame,
+        *,
+        labels_HW: np.ndarray,
+        shares: np.ndarray,
+        stage_ms: StageTimes,
+        objects: Objects | None,
     ) -> None:
         if frame.index == self._fail_at:
             raise OutputError("disk full")

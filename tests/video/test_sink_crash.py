@@ -9,11 +9,13 @@ import textwrap
 import time
 from pathlib import Path
 
+import av
 import pytest
 
 from losszero_rt.errors import OutputError
 from losszero_rt.frame import Frame
 from losszero_rt.video import EncodeOptions, VideoSink, VideoSource, part_of, probe
+from losszero_rt.video.settings_tag import settings_in
 from tests.media import boxes_of, put, read_clip, read_index, write_clip
 
 ROOT = Path(__file__).parents[2]
@@ -25,11 +27,12 @@ WRITER = """
     import sys, time
     from pathlib import Path
     from losszero_rt.frame import Frame
-    from losszero_rt.video import VideoSink, VideoSource
+    from losszero_rt.video import EncodeOptions, VideoSink, VideoSource
     from tests.media import put
 
     source = VideoSource(Path(sys.argv[1]))
-    sink = VideoSink(Path(sys.argv[2]), info=source.info, audio_from=source)
+    options = EncodeOptions(settings={"alpha": 0.5})
+    sink = VideoSink(Path(sys.argv[2]), info=source.info, options=options, audio_from=source)
     written = 0
     for item in source:
         if not isinstance(item, Frame):
@@ -69,6 +72,8 @@ def test_killed_writer_leaves_a_playable_part(
     assert [round((frame.time_s - start_s) * 30) for frame in frames] == seen
     assert not lost
     assert source.info.num_audio == (1 if audio else 0)
+    with av.open(str(part_of(out))) as container:
+        assert settings_in(container.metadata) == {"alpha": 0.5}, "for a run that goes on with it"
 
 
 def test_killed_writer_loses_no_more_when_the_sound_ends_early(tmp_path: Path) -> None:

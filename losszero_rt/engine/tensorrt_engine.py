@@ -1,0 +1,295 @@
+"""The TensorRT engine: an NVIDIA GPU, the graph that export compiled for this very machine.
+
+Labels come back as uint8, so an overflow to NaN inside the network cannot be seen here: export
+runs black, white, noisy and night pictures through a twin that ends in logits, and refuses it.
+
+Shape letters: N frames of a batch, H, W height and width of the input, h, w of the labels.
+"""
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from losszero_rt.bundle import Bundle
+from losszero_rt.engine.cuda_slots import CudaSlots, Slot
+from losszero_rt.engine.engine_files import (
+    NONE_HERE,
+    Gpu,
+    choose_file,
+    engine_files,
+    rebuild_command,
+    smaller_batch,
+)
+from losszero_rt.engine.engine_trust import settle_trust
+from losszero_rt.engine.gpu_health import EAGER_REMEDY, Health, first_line, opening
+from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, check_class
+from losszero_rt.engine.torch_facts import find_device, import_torch
+from losszero_rt.errors import LossZeroError, ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+# One frame is copied in, one computed and one copied out at the same time.
+NUM_SLOTS_MIN = 3
+# The operator that runs an engine, as the graph of a loaded program spells it.
+EXECUTE = "tensorrt.execute_engine.default"
+_INSTALL = "pip install 'losszero-rt[tensorrt]'"
+
+
+class TensorRtTicket:
+    """One submission under way.
+
+    Args:
+        slots: Where the labels come from.
+        slot: The submission.
+        num_frames: Frames submitted; the rest of the batch is padding.
+        health: Of the device.
+    """
+
+    def __init__(self, slots: CudaSlots, slot: Slot, *, num_frames: int, health: Health) -> None:
+        self._slots = slots
+        self._slot: Slot | None = slot
+        self._num_frames = num_frames
+        self._health = health
+        self._labels_Nhw: np.ndarray | None = None
+        self._infer_ms = 0.0
+
+    def result(self) -> np.ndarray:
+        """Wait, then return the labels, uint8 (n, h, w), owned by the caller."""
+        if self._slot is not None:
+            slot, self._slot = self._slot, None
+            with self._health.watching("while labels were fetched"):
+                self._labels_Nhw, self._infer_ms = self._slots.fetch(
+                    slot, num_frames=self._num_frames
+                )
+        assert self._labels_Nhw is not None, "the first result() raised"
+        return self._labels_Nhw
+
+    @property
+    def extras(self) -> Extras:
+        """What came beside the labels: nothing."""
+        return Extras()
+
+    @property
+    def infer_ms(self) -> float:
+        """Time from the first copy to the last, milliseconds; known after :meth:`result`."""
+        return self._infer_ms
+
+
+class TensorRtEngine:
+    """Runs a TensorRT engine of a bundle, or of the user's cache.
+
+    Args:
+        bundle: What to run.
+        options: ``device`` ``auto`` is the first GPU; ``num_requests`` is the number of slots.
+
+    Raises:
+        ModelError: If no engine fits this GPU, these versions, the precision or the batch, or
+            nobody vouches for it.
+        GpuMemoryError: If the GPU has no room for it.
+    """
+
+    def __init__(self, bundle: Bundle, *, options: EngineOptions) -> None:
+        files = engine_files(bundle)
+        if not files:
+            raise ModelError(NONE_HERE, remedy=rebuild_command(options.batch))
+        device = find_gpu(options.device)
+        library = import_tensorrt()
+        gpu = gpu_facts(device)
+        file = choose_file(files, gpu=gpu, options=options)
+        trusted_by = settle_trust(file.sha256, name=file.name, trust_engine=options.trust_engine)
+        self._bundle = bundle
+        self._library = library
+        self._health = Health()
+        with opening(file, smaller=smaller_batch(files, gpu=gpu, than=file.batch)):
+            self._module: torch.nn.Module | None = load_engine(file.read(), device=device)
+            self._slots = CudaSlots(
+                self._labels_of,
+                device=device,
+                batch=file.batch,
+                input_size=bundle.input_spec.size,
+                labels_size=bundle.labels_size,
+                num_slots=max(NUM_SLOTS_MIN, options.num_requests),
+            )
+        self._info = EngineInfo(
+            name="tensorrt",
+            device=gpu.name,
+            precision=file.precision,
+            precision_asked=options.precision,
+            input_size=bundle.input_spec.size,
+            labels_size=bundle.labels_size,
+            batch=file.batch,
+            threads=0,
+            version=", ".join(f"{name} {value}" for name, value in gpu.versions.items()),
+            trusted_by=trusted_by,
+        )
+
+    @property
+    def info(self) -> EngineInfo:
+        """What really runs."""
+        return self._info
+
+    def _labels_of(self, inputs_NHWC: "torch.Tensor") -> "torch.Tensor":
+        # The switch for CUDA graphs is the process's, so it is held no longer than a call takes;
+        # the graph itself stays with the engine and is replayed.
+        with self._library.runtime.enable_cudagraphs(self._module) as replayed:
+            labels_Nhw: torch.Tensor = replayed(inputs_NHWC)
+        return labels_Nhw
+
+    def submit(self, inputs_NHWC: np.ndarray) -> TensorRtTicket:
+        """Start one batch; see the protocol. Hot path: shape and dtype are the caller's promise."""
+        if self._slots.is_full:
+            raise ModelError(
+                "the tensorrt engine has no free slot",
+                accepted=f"at most {self._slots.num_slots} unread tickets on an open engine",
+            )
+        with self._health.watching("at a submission"):
+            slot = self._slots.send(inputs_NHWC)
+        return TensorRtTicket(self._slots, slot, num_frames=len(inputs_NHWC), health=self._health)
+
+    def watch(self, class_id: int | None) -> None:
+        """Refuse to give class activation maps: the engine ends in labels alone."""
+        if class_id is not None:
+            check_class(class_id, classmap=self._bundle.classmap)
+            raise ModelError(
+                "TensorRT engines give no class activation maps",
+                accepted="--cam with the engines openvino and eager",
+                remedy="--engine eager --device cuda",
+            )
+
+    def close(self) -> None:
+        """Wait for what is under way and release the device. May be called twice."""
+        self._slots.close()
+        self._module = None
+
+
+def why_not(bundle: Bundle, *, options: EngineOptions) -> str:
+    """Say why a bundle cannot run here as asked; empty when it can. Never raises."""
+    absent = "" if find_spec("torch_tensorrt") else f"torch_tensorrt is absent: {_INSTALL}"
+    try:
+        files = engine_files(bundle)
+        if not files or absent:
+            return ", and ".join(filter(None, ("" if files else NONE_HERE, absent)))
+        device = find_gpu(options.device)
+        file = choose_file(files, gpu=gpu_facts(device), options=options)
+        settle_trust(file.sha256, name=file.name, trust_engine=options.trust_engine)
+    except LossZeroError as error:
+        return str(error)
+    return ""
+
+
+def import_tensorrt() -> ModuleType:
+    """Import torch_tensorrt, which teaches torch how to read and run engines.
+
+    Raises:
+        ModelError: If it is not installed, or not for this machine.
+    """
+    try:
+        import torch_tensorrt
+    # On a machine without its libraries it raises whatever its parts raise.
+    except Exception as error:
+        raise ModelError(
+            f"the tensorrt engine needs torch_tensorrt ({first_line(error)})",
+            accepted="torch-tensorrt 2.14 with TensorRT 11.1 on an NVIDIA GPU",
+            remedy=f"{_INSTALL}, or {EAGER_REMEDY}",
+        ) from error
+    module: ModuleType = torch_tensorrt
+    return module
+
+
+def gpu_facts(device: "torch.device") -> Gpu:
+    """Return what an engine must have been built for to run here; needs torch_tensorrt."""
+    import tensorrt
+    import torch
+
+    return Gpu(
+        name=torch.cuda.get_device_name(device),
+        compute_capability=torch.cuda.get_device_capability(device),
+        versions={
+            "torch_tensorrt": str(import_tensorrt().__version__),
+            "tensorrt": str(tensorrt.__version__),
+        },
+    )
+
+
+def load_engine(content: bytes, *, device: "torch.device") -> "torch.nn.Module":
+    """Deserialise an engine that is trusted. This runs code of whoever built it.
+
+    Args:
+        content: The verified file, so that nobody can exchange it in between.
+        device: The GPU that it will run on.
+
+    Returns:
+        From uint8 (N, H, W, 3) to int32 labels (N, h, w), on the device.
+
+    Raises:
+        RuntimeError: If it cannot be deserialised; says what was wrong first.
+        ModelError: If it holds more or less than one engine.
+    """
+    import torch
+
+    library = import_tensorrt()
+    if not library.ENABLED_FEATURES.torch_tensorrt_runtime:
+        # Without its C++ runtime the operator that runs engines is registered by this import.
+        import torch_tensorrt.dynamo.runtime._TRTEngine  # noqa: F401
+    with torch.cuda.device(device), _first_error() as errors:
+        try:
+            program = torch.export.load(io.BytesIO(content))
+        except Exception as error:
+            raise RuntimeError(first_line(errors[0] if errors else error)) from error
+        # The slots never change their shape: nothing is left for guards to guard.
+        module: torch.nn.Module = program.module(check_guards=False)
+    graph: Any = module.graph
+    num_engines = sum(str(node.target) == EXECUTE for node in graph.nodes)
+    if num_engines != 1:
+        raise ModelError(
+            f"the compiled graph holds {num_engines} TensorRT engines",
+            accepted="exactly one",
+            remedy="export the bundle again: python -m export",
+        )
+    return module
+
+
+@contextmanager
+def _first_error() -> Iterator[list[BaseException]]:
+    """Collect the errors that torch.export only logs before it raises a later, lesser one."""
+    errors: list[BaseException] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info and record.exc_info[1] is not None:
+                errors.append(record.exc_info[1])
+
+    logger, collector = logging.getLogger("torch.export"), Collector()
+    logger.addHandler(collector)
+    propagates, logger.propagate = logger.propagate, False
+    try:
+        yield errors
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = propagates
+
+
+def find_gpu(name: str) -> "torch.device":
+    """Return the GPU to run on.
+
+    Args:
+        name: ``auto`` (the first), ``cuda`` or ``cuda:N``.
+
+    Raises:
+        ModelError: If this machine has none of that name.
+    """
+    import_torch()
+    if name == "cpu":
+        raise ModelError(
+            "the tensorrt engine cannot run on the cpu",
+            accepted="--device auto, cuda or cuda:N",
+            remedy="--engine openvino runs on any CPU",
+        )
+    return find_device("cuda" if name == "auto" else name)

@@ -1,0 +1,90 @@
+"""What torch is, here: the library, the devices, the arithmetic of a network."""
+
+from typing import TYPE_CHECKING, Any
+
+from losszero_rt.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_NAMES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+
+
+def import_torch() -> Any:
+    """Import torch.
+
+    Raises:
+        ModelError: If it, or what builds and loads networks with it, is not installed.
+    """
+    try:
+        import safetensors.torch  # noqa: F401
+        import torch
+    except ImportError as error:
+        raise ModelError(
+            f"the eager engine needs torch ({error})",
+            accepted="the openvino engine runs without it",
+            remedy="pip install 'losszero-rt[export]'",
+        ) from error
+    return torch
+
+
+def executed_precision(network: "nn.Module") -> str:
+    """Read the arithmetic of the convolutions back from their weights."""
+    from torch import nn
+
+    dtypes = {str(m.weight.dtype) for m in network.modules() if isinstance(m, nn.Conv2d)}
+    return "+".join(sorted(_NAMES[dtype.removeprefix("torch.")] for dtype in dtypes))
+
+
+def why_not() -> str:
+    """Say why this engine cannot run here; empty when it can."""
+    try:
+        import_torch()
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
+def torch_facts() -> dict[str, Any]:
+    """Return version and devices for ``doctor``; says so where something is absent."""
+    try:
+        torch = import_torch()
+    except ModelError as error:
+        return {"absent": str(error)}
+    gpus = [torch.cuda.get_device_name(index) for index in range(_num_gpus())]
+    return {"version": str(torch.__version__), "cuda": torch.version.cuda or "none", "gpus": gpus}
+
+
+def _num_gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def find_device(name: str) -> "torch.device":
+    """Return a device by name; ``auto`` is the CPU.
+
+    Raises:
+        ModelError: If this machine has none of that name.
+    """
+    import torch
+
+    if name in ("auto", "cpu"):
+        return torch.device("cpu")
+    index = name.removeprefix("cuda").removeprefix(":") or "0"
+    num_gpus = _num_gpus()
+    if not name.startswith("cuda") or not index.isdecimal() or int(index) >= num_gpus:
+        raise ModelError(
+            f"device {name!r} is not here: torch {torch.__version__} sees {num_gpus} GPUs",
+            accepted="auto, cpu" + "".join(f", cuda:{number}" for number in range(num_gpus)),
+            remedy="losszero-rt doctor shows what this machine has",
+        )
+    return torch.device("cuda", int(index))
+
+
+def device_name(device: "torch.device") -> str:
+    """Return a device's name as its driver spells it."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

@@ -1,0 +1,227 @@
+"""What a model's folder holds, and whether it may be believed, for ``inspect`` and ``verify``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from losszero_rt.bundle import Bundle
+from losszero_rt.engine import (
+    EngineOptions,
+    Model,
+    TrainedModel,
+    fits,
+    open_engine,
+    open_model,
+)
+from losszero_rt.errors import LossZeroError, ModelError
+from losszero_rt.ride import Ride, RideSpec
+
+# Pictures that break careless graphs, and a drawn ride, in which there is something to see.
+PROBES = ("black", "white", "noise", "ride")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was checked.
+
+    Attributes:
+        what: What it is, a few words.
+        fault: What is wrong with it; empty when it is right.
+        found: What was found when it is right.
+    """
+
+    what: str
+    fault: str = ""
+    found: str = ""
+
+
+def verify_model(name: str | Path) -> tuple[Model, list[Check]]:
+    """Check a model: files, digests, parity, and that its engine runs here on hostile pictures.
+
+    Args:
+        name: Name of a bundle that ships, or the folder of a bundle or checkpoint.
+
+    Returns:
+        The model, and what was checked in order; a fault does not end the list.
+
+    Raises:
+        ModelError: If the files are not what their record says: then nothing is deserialised.
+    """
+    model = open_model(name, allow_unverified=True)
+    checks = [Check(what="files", found=_files_text(model))]
+    if isinstance(model, Bundle):
+        checks += [_parity_check(model, engine) for engine in model.engines]
+        if not model.engines:
+            checks.append(Check(what="engines", fault="no compiled graph in here"))
+    checks += [_run_check(model, str(engine)) for engine, why in _runnable(model) if not why]
+    return model, checks
+
+
+def _files_text(model: Model) -> str:
+    if isinstance(model, TrainedModel):
+        return f"weights with the recorded sha256 {model.sha256[:12]}"
+    megabytes = sum(record.num_bytes for record in model.files.values()) / 1e6
+    return f"{len(model.files)} of the recorded size and sha256, {megabytes:.1f} MB"
+
+
+def _parity_check(bundle: Bundle, engine: str) -> Check:
+    what, fault = f"{engine} parity", bundle.parity_fault(engine)
+    if fault:
+        return Check(what=what, fault=fault)
+    record = bundle.parity[engine]
+    found = [
+        f"{precision} {row['miou_points']:+.2f} points, worst class "
+        f"{max(row['class_points'].values(), key=abs):+.2f}"
+        for precision, row in record["precisions"].items()
+    ]
+    measured = f"{record.get('dataset', 'pictures not named')}, n={record.get('n', '?')}"
+    return Check(what=what, found=f"{'; '.join(found)}, {measured}")
+
+
+def _runnable(model: Model) -> list[tuple[str, str]]:
+    """Engines that the folder holds, with why they cannot run here."""
+    held = ("eager",) if isinstance(model, TrainedModel) else tuple(model.engines)
+    verdicts = fits(model)
+    return [
+        (str(name), "" if why == "fits" else why) for name, why in verdicts.items() if name in held
+    ]
+
+
+def _run_check(model: Model, engine: str) -> Check:
+    """Run pictures that break careless graphs, and look at what comes out."""
+    what = f"{engine} runs"
+    try:
+        opened = open_engine(model, name=engine, options=EngineOptions())
+        try:
+            labels = [opened.submit(_probe(kind, model)).result() for kind in PROBES]
+            info = opened.info
+        finally:
+            opened.close()
+    except LossZeroError as error:
+        return Check(what=what, fault=str(error))
+    num_classes = model.classmap.num_classes
+    strange = [
+        kind for kind, found in zip(PROBES, labels, strict=True) if found.max() >= num_classes
+    ]
+    if strange:
+        return Check(what=what, fault=f"labels beyond the {num_classes} classes on {strange}")
+    if all(np.array_equal(labels[0], other) for other in labels[1:]):
+        return Check(what=what, fault=f"the same labels for {', '.join(PROBES)}: it is frozen")
+    return Check(what=what, found=f"{info.precision} on {info.device}")
+
+
+def _probe(kind: str, model: Model) -> np.ndarray:
+    size = (1, *model.input_spec.size, 3)
+    if kind == "ride":
+        inputs_NHWC = np.zeros(size, np.uint8)
+        ride = Ride(RideSpec(size=(360, 640), seed=3))
+        model.input_spec.fill_pixels(ride.render(0).pixels_HWC, inputs_NHWC[0])
+        return inputs_NHWC
+    if kind == "noise":
+        return np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    return np.full(size, 255 if kind == "white" else 0, np.uint8)
+
+
+def verification_text(model: Model, checks: list[Check]) -> str:
+    """Return the checks as lines, the verdict last."""
+    lines = [f"{model.path}"]
+    lines += [
+        f"  {'FAULT' if c.fault else 'ok':<6}{c.what:<18}{c.fault or c.found}" for c in checks
+    ]
+    faults = sum(bool(check.fault) for check in checks)
+    return "\n".join([*lines, "verified" if not faults else f"UNVERIFIED: {faults} faults"])
+
+
+def verification_record(model: Model, checks: list[Check]) -> dict[str, Any]:
+    """Return the checks for JSON."""
+    return {
+        "path": str(model.path),
+        "sha256": model.sha256,
+        "verified": not any(check.fault for check in checks),
+        "checks": [
+            {"what": c.what, "ok": not c.fault, "detail": c.fault or c.found} for c in checks
+        ],
+    }
+
+
+def require_verified(checks: list[Check]) -> None:
+    """Raise ModelError, so that the command ends with exit code 4, if anything is wrong."""
+    faults = [f"{check.what}: {check.fault}" for check in checks if check.fault]
+    if faults:
+        raise ModelError(
+            "; ".join(faults),
+            accepted="a model whose every check is ok",
+            remedy="export it again with labelled pictures: python -m export",
+        )
+
+
+def inspection(model: Model) -> dict[str, Any]:
+    """Return everything that a model's record says, for JSON."""
+    if isinstance(model, TrainedModel):
+        return {"kind": "checkpoint", **model.checkpoint.as_dict()}
+    return {"kind": "bundle", "sha256": model.sha256, **model.as_dict(), "parity": model.parity}
+
+
+def inspection_text(model: Model) -> str:
+    """Return what a model is, for a person."""
+    spec = model.input_spec
+    rows = [
+        ("path", str(model.path)),
+        ("sha256", model.sha256),
+        ("network", "  ".join(f"{key} {value}" for key, value in model.network.items())),
+        (
+            "input",
+            f"{spec.size[0]}x{spec.size[1]} {spec.channels}, "
+            f"mean {_numbers(spec.mean)}, std {_numbers(spec.std)}",
+        ),
+        ("labels", f"{model.labels_size[0]}x{model.labels_size[1]}"),
+        *_class_rows(model),
+        *_score_rows(model),
+    ]
+    if isinstance(model, Bundle):
+        rows += _bundle_rows(model)
+    return "\n".join([model.name, *(f"  {name:<10}{text}" for name, text in rows)])
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:g}" for value in values)
+
+
+def _class_rows(model: Model) -> list[tuple[str, str]]:
+    pairs = zip(model.classmap.names, model.classmap.colours, strict=True)
+    return [
+        ("classes" if class_id == 0 else "", f"{class_id} {name}  #{r:02x}{g:02x}{b:02x}")
+        for class_id, (name, (r, g, b)) in enumerate(pairs)
+    ]
+
+
+def _score_rows(model: Model) -> list[tuple[str, str]]:
+    scores = model.scores
+    if scores.get("miou") is None:
+        return [("scores", "not measured")]
+    low, high = scores["miou_ci95"]
+    head = f"mIoU {scores['miou']:.3f} [{low:.3f}, {high:.3f}] on {scores['dataset']}"
+    return [("scores", f"{head}, n={scores['n']}")]
+
+
+def _bundle_rows(bundle: Bundle) -> list[tuple[str, str]]:
+    rows = [
+        ("engines" if index == 0 else "", f"{name}: {', '.join(roles.values())}")
+        for index, (name, roles) in enumerate(bundle.engines.items())
+    ]
+    rows += [
+        ("files" if index == 0 else "", f"{record.num_bytes:>10}  {record.sha256[:12]}  {name}")
+        for index, (name, record) in enumerate(sorted(bundle.files.items()))
+    ]
+    versions = "  ".join(f"{name} {version}" for name, version in bundle.versions.items())
+    trained = "  ".join(f"{name} {value}" for name, value in bundle.data.items())
+    return [
+        *rows,
+        ("versions", versions),
+        ("source", f"checkpoint {bundle.source_sha256[:12]}"),
+        ("data", trained or "not recorded"),
+        ("licence", bundle.licence),
+        ("credits", bundle.attribution),
+    ]

@@ -1,0 +1,38 @@
+"""Cores: within the affinity of the process and the quota of its container, for every thread."""
+
+from pathlib import Path
+
+import av
+import pytest
+
+from losszero_rt.cores import num_cores
+from losszero_rt.video import decoding
+from tests.media import write_clip
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("100000 100000", 1), ("50000 100000", 1), ("max 100000", None), ("", None)],
+)
+def test_cores_respect_the_quota_of_a_container(
+    tmp_path: Path, limit: str, expected: int | None
+) -> None:
+    path = tmp_path / "cpu.max"
+    path.write_text(limit)
+    assert num_cores(cgroup_limit=path) == (expected or num_cores(cgroup_limit=tmp_path / "none"))
+
+
+@pytest.mark.parametrize(("num", "threads"), [(1, 1), (2, 3), (64, 16)])
+def test_decoder_has_a_thread_more_than_cores_it_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num: int, threads: int
+) -> None:
+    monkeypatch.setattr(decoding, "num_cores", lambda: num)
+    clip = write_clip(tmp_path / "c.mp4", num_frames=2)
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        decoder = decoding.PictureDecoder(stream, threads=0, max_pixels=10**6, ordered=True)
+        assert stream.codec_context.thread_count == threads
+        decoder.close()
+        decoder = decoding.PictureDecoder(stream, threads=2, max_pixels=10**6, ordered=True)
+        assert stream.codec_context.thread_count == 2
+        decoder.close()
