@@ -2,12 +2,21 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from export.config import ExportConfig
+from export.config import ENGINE_CHOICES, EXPORT_PRECISIONS, ExportConfig
 from export.exporting import export_bundle
 from losszero_rt.errors import LossZeroError
+
+
+def parse_batches(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+    """Split ``1,2,8`` into numbers."""
+    try:
+        return tuple(sorted({int(part) for part in value.split(",")}))
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: numbers such as 1,2,8") from None
 
 
 @click.command()
@@ -25,29 +34,34 @@ from losszero_rt.errors import LossZeroError
     "--notes", type=click.Path(path_type=Path), help="Markdown lines for the model card's limits."
 )
 @click.option("--force", is_flag=True, help="Replace the bundle that is there.")
-def main(
-    checkpoint: Path,
-    out: Path,
-    name: str,
-    labelled: Path | None,
-    split: str,
-    licence: str,
-    notes: Path | None,
-    force: bool,
-) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINE_CHOICES),
+    default="openvino",
+    show_default=True,
+    help="What to compile; TensorRT needs the NVIDIA GPU that will run it.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(EXPORT_PRECISIONS),
+    default="auto",
+    show_default=True,
+    help="Arithmetic of TensorRT engines; auto is fp16.",
+)
+@click.option(
+    "--batch",
+    "batches",
+    default="1",
+    show_default=True,
+    callback=parse_batches,
+    metavar="N[,N...]",
+    help="Frames a call, a TensorRT engine for each.",
+)
+def main(checkpoint: Path, **options: Any) -> None:
     """Turn a checkpoint folder into a bundle that losszero-rt runs."""
-    config = ExportConfig(
-        checkpoint=checkpoint,
-        out=out,
-        name=name,
-        labelled=labelled,
-        split=split,
-        licence=licence,
-        notes=notes,
-        force=force,
-    )
     try:
-        bundle = export_bundle(config)
+        config = ExportConfig(checkpoint=checkpoint, **options)
+        bundle = export_bundle(config, say=lambda line: click.echo(line, err=True))
     except LossZeroError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.trace import LogitsGraph
-from losszero_rt.engine.openvino_engine import HINTS, import_openvino, without_modules
+from export.trace import CamsGraph, LogitsGraph
+from losszero_rt.engine.openvino_facts import HINTS, import_openvino, without_modules
 from losszero_rt.engine.protocol import Precision
 from losszero_rt.errors import ModelError
 
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 FACTORS = (1, 2, 4, 8)
 
 
-def convert_logits(graph: LogitsGraph, *, size: tuple[int, int]) -> "openvino.Model":
+def convert_graph(graph: LogitsGraph | CamsGraph, *, size: tuple[int, int]) -> "openvino.Model":
     """Convert a network to OpenVINO, any number of pictures, logits at the decoder's stride.
 
     Args:
         graph: In evaluation mode.
         size: (height, width) of the input.
+
+    Returns:
+        A graph whose first output is the logits, and whose second one, if there is one, is the
+        class activation maps.
     """
     import torch
 
@@ -47,10 +51,10 @@ def convert_logits(graph: LogitsGraph, *, size: tuple[int, int]) -> "openvino.Mo
 
 
 def with_labels(model: "openvino.Model", *, size: tuple[int, int]) -> "openvino.Model":
-    """Return a graph whose output is the uint8 labels (N, H, W) instead of the logits.
+    """Return a graph that gives the uint8 labels (N, H, W) instead of the logits.
 
     Args:
-        model: Ends in logits (N, C, h, w).
+        model: Ends in logits (N, C, h, w); a second output is kept as it is.
         size: (H, W), the same whole multiple of (h, w).
 
     Raises:
@@ -73,8 +77,10 @@ def with_labels(model: "openvino.Model", *, size: tuple[int, int]) -> "openvino.
     cut = factor // 2
     if cut:
         flat = _op().slice(flat, _ints(cut), _ints(cut + size[0]), _ints(1), _ints(1))
-    labelled = ov.Model([flat], model.get_parameters(), "labels")
-    labelled.output(0).set_names({"labels"})
+    others = [port.get_node().input_value(0) for port in model.outputs[1:]]
+    labelled = ov.Model([flat.output(0), *others], model.get_parameters(), "labels")
+    for port, name in zip(labelled.outputs, ("labels", "cams"), strict=False):
+        port.set_names({name})
     labelled.input(0).set_names({"pixels"})
     return labelled
 
@@ -132,6 +138,14 @@ def _columns(width: int, factor: int) -> np.ndarray:
     distance = np.abs(np.arange(width)[:, None] - places[None])
     weights: np.ndarray = np.maximum(0, 1 - distance).astype(np.float32)
     return weights
+
+
+def cams_size_of(model: "openvino.Model") -> tuple[int, int] | None:
+    """Return (height, width) of a graph's class activation maps; None if it gives none."""
+    if len(model.outputs) == 1:
+        return None
+    height, width = (model.output(1).get_partial_shape()[axis].get_length() for axis in (2, 3))
+    return height, width
 
 
 def run_logits(

@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
+
+from losszero_rt.errors import UsageError
+
+EngineChoice = Literal["openvino", "tensorrt", "all"]
+ENGINE_CHOICES: tuple[EngineChoice, ...] = get_args(EngineChoice)
+ExportPrecision = Literal["auto", "fp16", "fp32"]
+EXPORT_PRECISIONS: tuple[ExportPrecision, ...] = get_args(ExportPrecision)
+BATCH_MAX = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +27,10 @@ class ExportConfig:
         licence: Licence of the weights.
         notes: Markdown file whose lines go under the limits of the model card; None for none.
         force: Replace a bundle that is there.
+        engine: What to compile; ``all`` leaves TensorRT out where it cannot be built, and says so.
+        precision: Arithmetic of TensorRT engines; ``auto`` is fp16. OpenVINO graphs run in every
+            precision of their CPU.
+        batches: Frames a call, one TensorRT engine for each.
     """
 
     checkpoint: Path
@@ -28,6 +41,28 @@ class ExportConfig:
     licence: str = "Apache-2.0"
     notes: Path | None = None
     force: bool = False
+    engine: EngineChoice = "openvino"
+    precision: ExportPrecision = "auto"
+    batches: tuple[int, ...] = (1,)
+
+    def __post_init__(self) -> None:
+        if not self.batches or not all(1 <= batch <= BATCH_MAX for batch in self.batches):
+            raise UsageError(
+                f"--batch {','.join(map(str, self.batches))}",
+                accepted=f"numbers from 1 to {BATCH_MAX}, such as 1,2,8",
+            )
+        if self.engine == "openvino" and (self.precision != "auto" or self.batches != (1,)):
+            raise UsageError(
+                "--precision and --batch without a TensorRT engine",
+                accepted="--engine tensorrt or all; an OpenVINO graph takes any batch, and runs in "
+                "every precision of its CPU",
+                remedy="leave them away, or add --engine tensorrt",
+            )
+
+    @property
+    def engine_precision(self) -> Literal["fp16", "fp32"]:
+        """Arithmetic to ask of TensorRT."""
+        return "fp16" if self.precision == "auto" else self.precision
 
     @property
     def bundle_name(self) -> str:

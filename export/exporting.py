@@ -2,21 +2,34 @@
 
 import importlib.metadata
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import losszero_rt
+from export.cam_parity import prove_cams
 from export.card import attribution_of, write_card
-from export.compile_openvino import convert_logits, run_logits, save_graph, with_labels
+from export.compile_openvino import (
+    cams_size_of,
+    convert_graph,
+    run_logits,
+    save_graph,
+    with_labels,
+)
 from export.config import ExportConfig
 from export.folding import fold_normalisation
-from export.labelled import LabelledPicture, read_labelled
+from export.labelled import read_labelled
 from export.parity import judge_eager, prove_logits, prove_openvino
 from export.rounding import ride_values, round_kernels
-from export.trace import LogitsGraph
+from export.tensorrt_engines import (
+    Say,
+    add_engines,
+    prove_engines,
+    refuse_objects,
+    settle_engines,
+)
+from export.trace import LogitsGraph, compiled_graph
 from losszero_rt.bundle import (
     CARD_NAME,
     CLASS_POINTS_MAX,
@@ -36,11 +49,12 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "openvino", "segmentation-models-pytorch", "timm")
 
 
-def export_bundle(config: ExportConfig) -> Bundle:
+def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
     """Export a checkpoint.
 
     Args:
         config: What to do.
+        say: Hears how it goes, a line at a time.
 
     Returns:
         The bundle at its final place, read back and verified.
@@ -49,32 +63,59 @@ def export_bundle(config: ExportConfig) -> Bundle:
         LossZeroError: If anything is wrong with the checkpoint or the labelled pictures, or a
             compiled graph differs too much from the network; then nothing is left behind.
     """
+    engines = settle_engines(config, say=say)
     notes = read_notes(config.notes) if config.notes else ""
     network, checkpoint = load_network(config.checkpoint)
+    if "tensorrt" in engines:
+        refuse_objects(checkpoint.network)
     pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
+    dataset = _dataset_name(config)
     with new_bundle_folder(config.out, force=config.force) as folder:
         fold_normalisation(network, size=checkpoint.input.size)
         round_kernels(network, values_NCHW=ride_values(checkpoint.input))
         write_weights(network, folder / WEIGHTS_NAME)
         graph = LogitsGraph(network, spec=checkpoint.input).eval()
-        model = convert_logits(graph, size=checkpoint.input.size)
-        roles = save_graph(with_labels(model, size=checkpoint.input.size), folder)
-        bundle = seal(_describe(config, checkpoint, folder, engines={"openvino": roles}))
+        bundle, model = _describe(config, checkpoint, folder), None
+        if "openvino" in engines:
+            model = convert_graph(compiled_graph(graph), size=checkpoint.input.size)
+            roles = save_graph(with_labels(model, size=checkpoint.input.size), folder)
+            bundle = replace(bundle, engines={"openvino": roles}, cams_size=cams_size_of(model))
+        bundle = seal(bundle)
         parity: dict[str, Any] = {}
+        if "tensorrt" in engines:
+            bundle = add_engines(bundle, config=config, say=say)
+            proof = prove_engines(bundle, config=config, dataset=dataset, say=say)
+            parity |= {"tensorrt": proof} if pictures else {}
         if pictures:
-            bundle, parity = _measure(bundle, pictures, dataset=_dataset_name(config))
-            parity["openvino"]["logits"] = prove_logits(
-                graph, pictures, run=partial(run_logits, model)
-            )
+            reference = judge_eager(bundle, pictures)
+            bundle = replace(bundle, scores={**reference.scores.as_dict(), "dataset": dataset})
+            if model is not None:
+                parity |= prove_openvino(bundle, pictures, reference=reference, dataset=dataset)
+                parity["openvino"]["logits"] = prove_logits(
+                    graph, pictures, run=partial(run_logits, model)
+                )
+            if bundle.cams_size is not None:
+                parity["openvino"]["cams"] = prove_cams(bundle, pictures)
             (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
         (folder / CARD_NAME).write_text(write_card(bundle, parity=parity, notes=notes))
         bundle = seal(bundle)
-        if pictures and not bundle.is_verified:
-            raise ModelError(
-                f"the OpenVINO graph differs from the network: {bundle.parity_fault('openvino')}",
-                accepted=f"{MIOU_POINTS_MAX} points of mean IoU, {CLASS_POINTS_MAX} of a class",
-            )
+        if pictures:
+            _refuse_different(bundle)
     return Bundle.open(config.out)
+
+
+def _refuse_different(bundle: Bundle) -> None:
+    """Raise ModelError if a compiled graph is not what the network is."""
+    faults = {engine: bundle.parity_fault(engine) for engine in bundle.engines}
+    if any(faults.values()):
+        raise ModelError(
+            "; ".join(
+                f"the {engine} graph differs from the network: {fault}"
+                for engine, fault in faults.items()
+                if fault
+            ),
+            accepted=f"{MIOU_POINTS_MAX} points of mean IoU, {CLASS_POINTS_MAX} of a class",
+        )
 
 
 def read_notes(path: Path) -> str:
@@ -100,10 +141,8 @@ def write_weights(network: "nn.Module", path: Path) -> None:
     path.write_bytes(save(state))
 
 
-def _describe(
-    config: ExportConfig, checkpoint: Checkpoint, folder: Path, *, engines: dict[str, Any]
-) -> Bundle:
-    """Everything that is known before the compiled graphs are measured."""
+def _describe(config: ExportConfig, checkpoint: Checkpoint, folder: Path) -> Bundle:
+    """Everything that is known before anything is compiled."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return Bundle(
         path=folder,
@@ -112,7 +151,7 @@ def _describe(
         input_spec=checkpoint.input,
         labels_size=checkpoint.input.size,
         classmap=checkpoint.classes,
-        engines=engines,
+        engines={},
         files={},
         versions={"losszero_rt": losszero_rt.__version__, **versions},
         source_sha256=checkpoint.weights_sha256,
@@ -121,16 +160,6 @@ def _describe(
         licence=config.licence,
         attribution=attribution_of(dict(checkpoint.data)),
     )
-
-
-def _measure(
-    bundle: Bundle, pictures: Sequence[LabelledPicture], *, dataset: str
-) -> tuple[Bundle, dict[str, Any]]:
-    """Score the network and compare the compiled graphs with it."""
-    reference = judge_eager(bundle, pictures)
-    scores = {**reference.scores.as_dict(), "dataset": dataset}
-    parity = prove_openvino(bundle, pictures, reference=reference, dataset=dataset)
-    return replace(bundle, scores=scores), parity
 
 
 def _dataset_name(config: ExportConfig) -> str:

@@ -26,13 +26,13 @@ def fold_normalisation(network: nn.Module, *, size: tuple[int, int]) -> int:
     Returns:
         How many were folded.
     """
-    pairs = _neighbours(network, size)
+    pairs = neighbours(network, size)
     for convolution, norm in pairs:
         _fold(convolution, norm)
     return len(pairs)
 
 
-def _neighbours(network: nn.Module, size: tuple[int, int]) -> list[tuple[nn.Conv2d, _BatchNorm]]:
+def neighbours(network: nn.Module, size: tuple[int, int]) -> list[tuple[nn.Conv2d, _BatchNorm]]:
     """Return the normalisations that take what a convolution hands out, with that one."""
     calls: list[tuple[nn.Module, torch.Tensor, torch.Tensor]] = []
 

@@ -19,7 +19,8 @@ from losszero_rt.bundle import Bundle
 from losszero_rt.classmap import ClassMap
 from losszero_rt.engine import Engine, EngineOptions, Precision
 from losszero_rt.engine.eager_engine import EagerEngine
-from losszero_rt.engine.openvino_engine import OpenVinoEngine, capable_precisions
+from losszero_rt.engine.openvino_engine import OpenVinoEngine
+from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.errors import ModelError
 from losszero_rt.metrics import ScoreKeeper, Scores
 from losszero_rt.preprocess import InputSpec

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from export.compile_openvino import save_graph, with_labels
-from losszero_rt.engine.openvino_engine import import_openvino
+from losszero_rt.engine.openvino_facts import import_openvino
 from losszero_rt.errors import ModelError
 from losszero_rt.network import upsample_logits
 

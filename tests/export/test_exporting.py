@@ -15,7 +15,7 @@ from export.parity import Verdict, compare
 from losszero_rt import bundle as bundle_room
 from losszero_rt.bundle import CARD_NAME, PARITY_NAME, WEIGHTS_NAME, Bundle, find_bundle
 from losszero_rt.engine.eager_engine import load_bundle_network
-from losszero_rt.engine.openvino_engine import capable_precisions
+from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.errors import ExitCode, ModelError
 from losszero_rt.metrics import ScoreKeeper
 from tests.bundles import CLASSES, write_pairs, write_small_checkpoint

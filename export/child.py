@@ -1,0 +1,53 @@
+"""Work in a process of its own: it cannot reach the export, and begins with nothing loaded."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from losszero_rt.errors import ModelError
+
+ROOT = Path(__file__).parents[1]
+
+
+class ChildError(ModelError):
+    """A child process failed.
+
+    Args:
+        why: Last line that it said, or its exit status.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
+    """Run ``python -m module REQUEST`` and return the object it prints as its last line.
+
+    Args:
+        module: What to run; reads one JSON object from its first word.
+        request: That object; paths in it are absolute, for the child starts in the checkout.
+        timeout_s: How long it may take.
+
+    Raises:
+        ChildError: If it failed or took too long.
+    """
+    command = [sys.executable, "-m", module, json.dumps(request)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, cwd=ROOT, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ChildError(f"not done within {timeout_s:.0f} s") from error
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise ChildError(lines[-1] if lines else f"exit status {done.returncode}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def answer(record: dict[str, Any]) -> None:
+    """Print what a child found as its last line."""
+    sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")

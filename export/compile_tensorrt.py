@@ -1,0 +1,267 @@
+"""From a network to TensorRT engines: one static engine a batch size, built in a child process.
+
+The builder speaks through process-global logging, keeps a timing cache and may end in a fault of
+the driver; in a child none of that reaches the export. What came out is read back from the engine
+itself: how many engines there are, and in which arithmetic its layers run.
+
+Written for torch-tensorrt 2.14 and TensorRT 11.1 (strong typing: the dtypes of the graph are the
+dtypes of the engine; ``enabled_precisions`` no longer exists and would be ignored silently).
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from export.child import ChildError, answer, run_child
+from export.layer_types import precision_of
+from losszero_rt.caches import cache_folder
+from losszero_rt.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+TensorRtPrecision = Literal["fp16", "fp32"]
+LAYER_INFO_NAME = "engine_layer_info.json"
+BUILD_TIMEOUT_S = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRequest:
+    """One engine to build.
+
+    Attributes:
+        bundle: Folder whose weights are compiled.
+        out: File to write.
+        batch: Frames a call, static.
+        precision: Arithmetic of the graph.
+        optimization_level: How long the builder looks for kernels, 0..5.
+        device: CUDA device.
+        ending: ``labels``, or ``logits`` for the twin that parity is proved with.
+    """
+
+    bundle: str
+    out: str
+    batch: int
+    precision: TensorRtPrecision = "fp16"
+    optimization_level: int = 3
+    device: str = "cuda:0"
+    ending: Literal["labels", "logits"] = "labels"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFacts:
+    """What was built, read back from the engine and from this machine.
+
+    Attributes:
+        precision_found: ``fp16`` or ``fp32`` where all heavy layers agree, else ``mixed``.
+        half_share: Share of the floating tensors between layers that are half, 0..1.
+        num_layers: Layers of the engine.
+        gpu: Name of the GPU that it was built on.
+        compute_capability: (major, minor) of that GPU.
+        driver: Version of the CUDA driver's runtime.
+        versions: torch, torch_tensorrt and tensorrt.
+        attention_fused: Whether attention was left to the compiler's fused layer.
+    """
+
+    precision_found: str
+    half_share: float
+    num_layers: int
+    gpu: str
+    compute_capability: tuple[int, int]
+    driver: str
+    versions: dict[str, str]
+    attention_fused: bool
+
+
+def compile_settings(request: EngineRequest, *, timing_cache: Path) -> dict[str, Any]:
+    """Return the keywords of ``torch_tensorrt.dynamo.compile``.
+
+    A misspelt or retired keyword would be swallowed in silence, so a test compares these names
+    with the signature of the installed version.
+    """
+    return {
+        "require_full_compilation": True,
+        "min_block_size": 1,
+        "truncate_double": False,
+        "disable_tf32": False,
+        "optimization_level": request.optimization_level,
+        # True, the default, would replace the mask of an attention by a causal one.
+        "attn_bias_is_causal": False,
+        "immutable_weights": True,
+        # The engine cache is a pickle in a folder that all users share, with a weak key.
+        "cache_built_engines": False,
+        "reuse_cached_engines": False,
+        # Without a path of our own the builder writes into that shared folder, after the build.
+        "timing_cache_path": str(timing_cache),
+        "workspace_size": 0,
+    }
+
+
+def save_settings() -> dict[str, Any]:
+    """Return the keywords of ``torch_tensorrt.save`` besides its inputs."""
+    return {"output_format": "exported_program", "retrace": True, "pickle_protocol": 4}
+
+
+@contextmanager
+def hardtanh_kept() -> Iterator[None]:
+    """Keep ReLU6 whole while a graph is lowered.
+
+    The usual decomposition turns it into a maximum and a minimum in fp32 between casts, although
+    TensorRT has a clip layer for it. The table is private to the compiler: a test watches it.
+    """
+    from torch_tensorrt.dynamo.lowering import _decompositions
+
+    table = _decompositions.ENABLED_TORCH_DECOMPOSITIONS
+    kept = {
+        key: table.pop(key)
+        for key in list(table)
+        if "hardtanh" in str(key) and "backward" not in str(key)
+    }
+    try:
+        yield
+    finally:
+        table.update(kept)
+
+
+def exported(
+    graph: "nn.Module", *, size: tuple[int, int], batch: int, device: str
+) -> "tuple[torch.export.ExportedProgram, torch.Tensor]":
+    """Export a graph at one batch size; return it with the example it was exported with.
+
+    Args:
+        graph: From uint8 (N, H, W, 3) to int32 labels, on ``device``.
+        size: (H, W).
+        batch: N; static, because a dynamic one costs layers and re-records CUDA graphs.
+        device: Where the graph lies.
+    """
+    import torch
+
+    example = torch.zeros(batch, *size, 3, dtype=torch.uint8, device=device)
+    with torch.no_grad():
+        return torch.export.export(graph, (example,), strict=False), example
+
+
+def build(request: EngineRequest) -> EngineFacts:
+    """Build one engine in this process and write it; see :func:`build_in_child`.
+
+    Raises:
+        ModelError: If the graph did not become exactly one engine, or its arithmetic is not the
+            one asked for.
+    """
+    import torch
+    import torch_tensorrt
+
+    from export.deployed import DeployedGraph, merge_normalisation
+    from losszero_rt.bundle import Bundle
+    from losszero_rt.engine.eager_engine import load_bundle_network
+
+    bundle = Bundle.open(Path(request.bundle))
+    network = load_bundle_network(bundle)
+    merge_normalisation(network, size=bundle.input_spec.size)
+    graph = DeployedGraph(
+        network,
+        spec=bundle.input_spec,
+        labels_size=bundle.labels_size,
+        dtype=torch.float16 if request.precision == "fp16" else torch.float32,
+        ending=request.ending,
+    )
+    program, example = exported(
+        graph.eval().to(request.device),
+        size=bundle.input_spec.size,
+        batch=request.batch,
+        device=request.device,
+    )
+    timing_cache = cache_folder("tensorrt") / "timing.bin"
+    with tempfile.TemporaryDirectory() as folder:
+        # Only inside the debugger does the engine carry the types of its layers.
+        debugger = torch_tensorrt.dynamo.Debugger(
+            log_level="warning",
+            engine_builder_monitor=False,
+            save_layer_info=True,
+            logging_dir=folder,
+        )
+        with hardtanh_kept(), debugger:
+            compiled = torch_tensorrt.dynamo.compile(
+                program,
+                arg_inputs=[example],
+                device=torch.device(request.device),
+                **compile_settings(request, timing_cache=timing_cache),
+            )
+        layers = json.loads((Path(folder) / LAYER_INFO_NAME).read_text())["Layers"]
+    check_single_engine([name for name, _ in compiled.named_children()])
+    facts = _facts(layers, request)
+    if facts.precision_found != request.precision:
+        raise ModelError(
+            f"{request.precision} was asked for, the engine's layers run in "
+            f"{facts.precision_found} ({facts.half_share:.0%} half)",
+            accepted="an engine whose convolutions and matrix products all run as asked",
+        )
+    torch_tensorrt.save(compiled, request.out, arg_inputs=[example], **save_settings())
+    return facts
+
+
+def check_single_engine(children: list[str]) -> None:
+    """Raise ModelError unless the compiled module is one engine and nothing else.
+
+    Args:
+        children: Names of the compiled module's children.
+    """
+    engines = [name for name in children if "_run_on_acc" in name]
+    torch_parts = [name for name in children if "_run_on_gpu" in name]
+    if len(engines) != 1 or torch_parts:
+        raise ModelError(
+            f"the network became {len(engines)} engines and {len(torch_parts)} torch parts",
+            accepted="exactly one engine",
+            remedy="run the plan tests: python -m pytest -m trt_plan",
+        )
+
+
+def _facts(layers: list[Any], request: EngineRequest) -> EngineFacts:
+    import tensorrt
+    import torch
+    import torch_tensorrt
+
+    precision, half_share = precision_of(layers)
+    return EngineFacts(
+        precision_found=precision,
+        half_share=round(half_share, 4),
+        num_layers=len(layers),
+        gpu=torch.cuda.get_device_name(request.device),
+        compute_capability=torch.cuda.get_device_capability(request.device),
+        driver=str(torch.version.cuda),
+        versions={
+            "torch": str(torch.__version__),
+            "torch_tensorrt": str(torch_tensorrt.__version__),
+            "tensorrt": str(tensorrt.__version__),
+        },
+        attention_fused=any("attention" in str(layer).lower() for layer in layers),
+    )
+
+
+def build_in_child(request: EngineRequest) -> EngineFacts:
+    """Build one engine in a process of its own.
+
+    Raises:
+        ModelError: If the child failed; its last line says why. Nothing is left at ``out``.
+    """
+    try:
+        record = run_child("export.compile_tensorrt", asdict(request), timeout_s=BUILD_TIMEOUT_S)
+    except ChildError as error:
+        Path(request.out).unlink(missing_ok=True)
+        raise ModelError(
+            f"the TensorRT engine was not built: {error.why}",
+            accepted="an NVIDIA GPU with torch-tensorrt 2.14 and TensorRT 11.1",
+            remedy="pip install 'losszero-rt[tensorrt]', or export with --engine openvino",
+        ) from error
+    record["compute_capability"] = tuple(record["compute_capability"])
+    return EngineFacts(**record)
+
+
+if __name__ == "__main__":
+    answer(asdict(build(EngineRequest(**json.loads(sys.argv[1])))))

@@ -1,0 +1,130 @@
+"""TensorRT engines of a bundle: whether they can be built here, building and proving them."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from export.compile_tensorrt import EngineRequest, build_in_child
+from export.config import ExportConfig
+from export.tensorrt_parity import ProofRequest, prove_in_child
+from losszero_rt.bundle import Bundle, seal
+from losszero_rt.engine.engine_trust import record_trust
+from losszero_rt.engine.tensorrt_engine import find_gpu, import_tensorrt
+from losszero_rt.errors import ModelError
+from losszero_rt.network import NetworkSpec
+
+Built = Literal["openvino", "tensorrt"]
+Say = Callable[[str], None]
+
+
+def settle_engines(config: ExportConfig, *, say: Say) -> tuple[Built, ...]:
+    """Say which engines an export makes, before any work is done.
+
+    Args:
+        config: What was asked for.
+        say: Hears what is left out, and why.
+
+    Raises:
+        ModelError: If TensorRT was asked for by name and cannot build here.
+    """
+    if config.engine == "openvino":
+        return ("openvino",)
+    try:
+        find_gpu("auto")
+        import_tensorrt()
+    except ModelError as error:
+        if config.engine == "tensorrt":
+            raise ModelError(
+                f"no TensorRT engine can be built here: {error}",
+                accepted="an NVIDIA GPU with torch-tensorrt 2.14 and TensorRT 11.1",
+                remedy="--engine openvino, or export on the machine that is to run it",
+            ) from error
+        say(f"tensorrt is left out: {error}")
+        return ("openvino",)
+    return ("openvino", "tensorrt") if config.engine == "all" else ("tensorrt",)
+
+
+def refuse_objects(spec: NetworkSpec) -> None:
+    """Raise ModelError for a network whose graph cannot be static.
+
+    Finding objects ends in as many boxes as there are; torch.export refuses it, and neither
+    suppression of overlaps nor pooling of regions has a converter.
+    """
+    if spec.architecture == "mask-rcnn":
+        raise ModelError(
+            f"a TensorRT engine of {spec.architecture}, which finds objects",
+            accepted="networks that give every pixel a class",
+            remedy="--engine eager --device cuda runs the checkpoint itself",
+        )
+
+
+def add_engines(bundle: Bundle, *, config: ExportConfig, say: Say) -> Bundle:
+    """Build one engine a batch size into a sealed bundle's folder.
+
+    Args:
+        bundle: Sealed, so that what is compiled is what it holds.
+        config: Batches and precision.
+        say: Hears how it goes.
+
+    Returns:
+        The bundle with its engines, sealed again; a record says that this user built them.
+
+    Raises:
+        ModelError: If an engine is not built, or not as asked.
+    """
+    roles, built = {}, {}
+    for batch in config.batches:
+        name, role = f"tensorrt-b{batch}.pt2", f"b{batch}"
+        request = EngineRequest(
+            bundle=str(bundle.path.resolve()),
+            out=str(bundle.path.resolve() / name),
+            batch=batch,
+            precision=config.engine_precision,
+        )
+        say(f"building {name} in {request.precision}: this takes minutes")
+        facts = build_in_child(request)
+        say(f"built {name}: {facts.num_layers} layers in {facts.precision_found} on {facts.gpu}")
+        roles[role] = name
+        built[role] = facts_of(request, asdict(facts))
+    sealed = seal(
+        replace(
+            bundle,
+            engines={**bundle.engines, "tensorrt": roles},
+            built={**bundle.built, "tensorrt": built},
+        )
+    )
+    for role, name in roles.items():
+        record_trust(sealed.files[name].sha256, facts=built[role])
+    return sealed
+
+
+def facts_of(request: EngineRequest, found: dict[str, Any]) -> dict[str, Any]:
+    """Return what is recorded of an engine: what was asked for beside what was found."""
+    return {
+        "batch": request.batch,
+        "precision": request.precision,
+        **found,
+        "compute_capability": list(found["compute_capability"]),
+    }
+
+
+def prove_engines(
+    bundle: Bundle, *, config: ExportConfig, dataset: str, say: Say
+) -> dict[str, Any]:
+    """Prove the engines of a bundle in a fresh process; return the record for ``parity.json``.
+
+    Raises:
+        ModelError: If they are not what the network is.
+    """
+    say("comparing the TensorRT engines with the network")
+    labelled: Path | None = config.labelled.resolve() if config.labelled else None
+    record = prove_in_child(
+        ProofRequest(
+            bundle=str(bundle.path.resolve()),
+            labelled=str(labelled or ""),
+            split=config.split,
+            precision=config.engine_precision,
+        )
+    )
+    return {**record, "dataset": dataset}

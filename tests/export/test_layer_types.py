@@ -1,0 +1,38 @@
+import pytest
+
+from export.layer_types import precision_of
+from losszero_rt.errors import ModelError
+
+
+def layer(kind: str, *types: str) -> dict[str, object]:
+    return {
+        "LayerType": kind,
+        "Inputs": [{"Name": "a", "Format/Datatype": types[0]}],
+        "Outputs": [{"Name": "b", "Format/Datatype": kind_} for kind_ in types[1:]],
+    }
+
+
+def test_an_engine_of_half_layers_with_a_uint8_input_is_fp16() -> None:
+    layers = [layer("Reformat", "UInt8", "Half"), *[layer("Convolution", "Half", "Half")] * 20]
+    assert precision_of(layers) == ("fp16", 1.0)
+
+
+def test_one_convolution_in_float_is_not_fp16() -> None:
+    layers = [*[layer("Convolution", "Half", "Half")] * 40, layer("Convolution", "Float", "Half")]
+    precision, share = precision_of(layers)
+    assert precision == "mixed"
+    assert share > 0.98
+
+
+def test_an_engine_asked_for_half_but_built_in_float_is_told() -> None:
+    assert precision_of([layer("Convolution", "Float", "Float")] * 3) == ("fp32", 0.0)
+
+
+def test_older_spellings_of_types_are_understood() -> None:
+    layers = [layer("Convolution", "Row major linear FP16 format", "FP16")]
+    assert precision_of(layers) == ("fp16", 1.0)
+
+
+def test_an_engine_that_says_nothing_of_its_types_is_refused() -> None:
+    with pytest.raises(ModelError, match="nothing of the types"):
+        precision_of(["conv1 + relu", "conv2"])

@@ -1,0 +1,186 @@
+"""The plan of the TensorRT path, made by the compiler's own Python without a GPU.
+
+Needs the wheel of torch-tensorrt, whose dependencies are left away: ``make trt-plan`` fetches it.
+"""
+
+import ast
+import inspect
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.compile_tensorrt import EngineRequest, compile_settings, save_settings
+
+pytestmark = [pytest.mark.trt_plan, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).parents[2]
+WHEELS = Path(os.environ.get("LOSSZERO_TRT_WHEELS", ROOT / ".trt_wheels"))
+FAMILIES = ("unet", "unetplusplus", "deeplabv3plus", "fpn", "segformer", "resnet", "shipped")
+# Layers that move or hold numbers; the others compute.
+STILL = ("constant", "input_", "shuffle", "slice", "cast", "shape", "gather")
+SAM_FLOATS_MAX = 12
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of torch-tensorrt, without its libraries."""
+    wheels = [*WHEELS.glob("torch_tensorrt-*.whl"), *WHEELS.glob("dllist-*.whl")]
+    if len(wheels) < 2:
+        pytest.skip(f"no wheels of torch-tensorrt and dllist in {WHEELS}: run make trt-plan")
+    folder = tmp_path_factory.mktemp("site")
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                heavy = name.startswith(("torch_tensorrt/lib/", "torch_tensorrt/bin/"))
+                if not heavy and not name.endswith(".so"):
+                    archive.extract(name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plans(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The plan of every case, made in one process of its own."""
+    stub = Path(__file__).parent / "trt_plan" / "stub"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, site, stub))),
+        "LOSSZERO_CACHE": str(tmp_path_factory.mktemp("cache")),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.export.trt_plan.plan"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {row["case"]: row for row in map(json.loads, done.stdout.splitlines())}
+
+
+def computing(plan: dict[str, Any], kind: str) -> int:
+    """Layers of an engine that compute in a type."""
+    found = plan["engines"][0]["kinds"].items()
+    return sum(
+        count
+        for name, count in found
+        if name.endswith(f":{kind}") and name.split(":")[0] not in STILL
+    )
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "sam"])
+def test_every_network_becomes_one_engine_and_nothing_falls_back(
+    plans: dict[str, Any], family: str
+) -> None:
+    plan = plans[family]
+    assert "error" not in plan, plan
+    assert (plan["num_engines"], plan["num_torch_parts"]) == (1, 0)
+    assert plan["unsupported"] == plan["fallback"] == {}
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "sam"])
+def test_engines_take_uint8_pictures_and_give_int32_labels(
+    plans: dict[str, Any], family: str
+) -> None:
+    engine = plans[family]["engines"][0]
+    size = [384, 672] if family == "shipped" else [128, 224]
+    assert engine["inputs"] == [["UINT8", [1, *size, 3]]]
+    assert engine["outputs"] == [["INT32", [1, *size]]]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_computing_layer_is_half(plans: dict[str, Any], family: str) -> None:
+    assert computing(plans[family], "FLOAT") == 0
+    assert computing(plans[family], "HALF") > 20
+
+
+def test_of_sam_only_the_scalars_of_attention_are_float(plans: dict[str, Any]) -> None:
+    assert computing(plans["sam"], "FLOAT") <= SAM_FLOATS_MAX
+    assert computing(plans["sam"], "HALF") > 20
+
+
+def test_merged_normalisations_leave_no_scale_layer(plans: dict[str, Any]) -> None:
+    kinds = plans["fpn"]["engines"][0]["kinds"]
+    assert not any(name.startswith("scale") for name in kinds)
+    unmerged = plans["normalisation not merged"]["engines"][0]["kinds"]
+    assert unmerged["scale:HALF"] > 50
+
+
+def test_relu6_would_run_in_float_if_it_were_decomposed(plans: dict[str, Any]) -> None:
+    assert computing(plans["hardtanh decomposed"], "FLOAT") > 50
+    assert computing(plans["unet"], "FLOAT") == 0
+
+
+def test_a_permutation_before_the_cast_breaks_a_rule(plans: dict[str, Any]) -> None:
+    assert "UINT8 may only feed a cast" in plans["permuted before the cast"]["error"]
+
+
+def test_uint8_labels_would_fall_back_to_torch(plans: dict[str, Any]) -> None:
+    plan = plans["uint8 out"]
+    assert "error" not in plan, plan
+    assert any("_to_copy" in name for name in plan["fallback"])
+    assert plan["num_torch_parts"] == 1
+
+
+def test_enabled_precisions_are_ignored_in_silence(plans: dict[str, Any]) -> None:
+    plan = plans["float with enabled precisions"]
+    assert computing(plan, "HALF") == 0
+    assert computing(plan, "FLOAT") > 20
+
+
+def test_a_dynamic_graph_cannot_be_exported_from_one_frame(plans: dict[str, Any]) -> None:
+    assert "UserError" in plans["dynamic from one"]["error"]
+
+
+def test_profiles_are_recorded_exactly_and_plain_shapes_are_not(plans: dict[str, Any]) -> None:
+    def shapes(case: str) -> list[int]:
+        assert "error" not in plans[case], plans[case]
+        (profile,) = plans[case]["engines"][0]["profiles"]
+        (sizes,) = profile.values()
+        return [size[0] for size in sizes]
+
+    assert shapes("dynamic with a profile") == [1, 8, 8]
+    # The best batch asked for was 8; the example's 4 is taken instead.
+    assert shapes("dynamic with shapes") == [1, 4, 8]
+
+
+def keywords_of(source: Path, function: str) -> set[str]:
+    """Names of a function's keyword parameters, read without importing it."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+    raise AssertionError(f"no {function} in {source}")
+
+
+def test_every_keyword_of_ours_is_in_the_compilers_signature(site: Path, tmp_path: Path) -> None:
+    ours = compile_settings(EngineRequest(bundle="", out="", batch=1), timing_cache=tmp_path)
+    known = keywords_of(site / "torch_tensorrt" / "dynamo" / "_compiler.py", "compile")
+    assert set(ours) | {"arg_inputs", "device"} <= known
+    assert "enabled_precisions" not in ours
+    saved = keywords_of(site / "torch_tensorrt" / "_compile.py", "save")
+    assert set(save_settings()) | {"arg_inputs"} <= saved
+    debugger = site / "torch_tensorrt" / "dynamo" / "debug" / "_Debugger.py"
+    asked = {"log_level", "engine_builder_monitor", "save_layer_info", "logging_dir"}
+    assert asked <= keywords_of(debugger, "__init__")
+
+
+def test_the_private_table_of_decompositions_still_names_hardtanh(site: Path) -> None:
+    lowering = site / "torch_tensorrt" / "dynamo" / "lowering"
+    assert "ENABLED_TORCH_DECOMPOSITIONS" in (lowering / "_decompositions.py").read_text()
+    assert "aten.hardtanh" in (lowering / "_decomposition_groups.py").read_text()
+
+
+def test_our_caches_never_lie_in_the_shared_temporary_folder(tmp_path: Path) -> None:
+    settings = compile_settings(EngineRequest(bundle="", out="", batch=1), timing_cache=tmp_path)
+    assert settings["timing_cache_path"] == str(tmp_path)
+    assert not settings["cache_built_engines"]
+    assert not settings["reuse_cached_engines"]
+    assert "engine_cache_dir" not in settings
+    assert "torch_tensorrt_engine_cache" not in inspect.getsource(compile_settings)

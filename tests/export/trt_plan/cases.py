@@ -1,0 +1,123 @@
+"""The graphs whose plans are looked at: every family, the model that ships, and broken ones."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from export.deployed import DeployedGraph, merge_normalisation
+from losszero_rt.bundle import find_bundle
+from losszero_rt.engine.eager_engine import load_bundle_network
+from losszero_rt.network import NetworkSpec, build_network
+from losszero_rt.preprocess import InputSpec
+
+# Small, because plans depend on layers and not on lengths; windows and strides still fit.
+SIZE = (128, 224)
+SPEC = InputSpec(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+LITE0 = "tu-tf_efficientnet_lite0"
+FAMILIES: dict[str, dict[str, Any]] = {
+    "unet": {"architecture": "unet", "encoder": LITE0, "decoder_channels": 16},
+    "unetplusplus": {"architecture": "unetplusplus", "encoder": LITE0, "decoder_channels": 16},
+    "deeplabv3plus": {"architecture": "deeplabv3plus", "encoder": LITE0},
+    "fpn": {"architecture": "fpn", "encoder": LITE0},
+    "segformer": {"architecture": "segformer", "encoder": "mit_b0"},
+    "sam": {"architecture": "sam", "encoder": "samvit_tiny_patch16"},
+    "resnet": {"architecture": "unet", "encoder": "resnet18", "decoder_channels": 16},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One graph to plan.
+
+    Attributes:
+        make: Builds the graph.
+        size: (height, width) of its input.
+        batch: Frames of the example it is exported with.
+        keep_hardtanh: Whether to plan as the export does.
+        settings: Keywords that differ from those of the export.
+        dynamic: Largest batch of a dynamic graph; 0 for a static one.
+        profile: Whether the shapes of a dynamic graph are given as a profile.
+    """
+
+    make: Callable[[], nn.Module]
+    size: tuple[int, int] = SIZE
+    batch: int = 1
+    keep_hardtanh: bool = True
+    settings: dict[str, Any] | None = None
+    dynamic: int = 0
+    profile: bool = False
+
+
+def deployed(name: str, *, merged: bool = True, dtype: torch.dtype = torch.float16) -> nn.Module:
+    """Return a family's graph as the export makes it."""
+    network = build_network(NetworkSpec(**FAMILIES[name])).eval()
+    if merged:
+        merge_normalisation(network, size=SIZE)
+    return DeployedGraph(network, spec=SPEC, labels_size=SIZE, dtype=dtype).eval()
+
+
+def shipped() -> nn.Module:
+    """Return the graph of the model that ships."""
+    bundle = find_bundle("night-ride")
+    network = load_bundle_network(bundle)
+    merge_normalisation(network, size=bundle.input_spec.size)
+    return DeployedGraph(network, spec=bundle.input_spec, labels_size=bundle.labels_size).eval()
+
+
+class Broken(nn.Module):
+    """A deployed graph with one mistake in it."""
+
+    def __init__(self, graph: nn.Module, mistake: str) -> None:
+        super().__init__()
+        self.deployed, self.mistake = graph, mistake
+
+    def forward(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
+        """Return labels, the wrong way."""
+        if self.mistake == "uint8 out":
+            labels: torch.Tensor = self.deployed(pixels_NHWC).to(torch.uint8)
+            return labels
+        values_NCHW = pixels_NHWC.permute(0, 3, 1, 2).to(torch.float16).contiguous()
+        logits: torch.Tensor = self.deployed.network((values_NCHW - 127.5) / 127.5)  # type: ignore[operator]
+        return logits.argmax(1).to(torch.int32)
+
+
+class HalfInput(nn.Module):
+    """A deployed graph whose cast happens outside, as dynamic batches need it."""
+
+    def __init__(self, graph: DeployedGraph) -> None:
+        super().__init__()
+        self.deployed = graph
+
+    def forward(self, values_NHWC: torch.Tensor) -> torch.Tensor:
+        """Return the labels of half-precision pictures."""
+        labels: torch.Tensor = self.deployed(values_NHWC)
+        return labels
+
+
+def _half_input() -> nn.Module:
+    graph = deployed("fpn")
+    assert isinstance(graph, DeployedGraph)
+    return HalfInput(graph).eval()
+
+
+CASES: dict[str, Case] = {
+    **{name: Case(make=lambda name=name: deployed(name)) for name in FAMILIES},  # type: ignore[misc]
+    "shipped": Case(make=shipped, size=(384, 672)),
+    "normalisation not merged": Case(make=lambda: deployed("fpn", merged=False)),
+    "hardtanh decomposed": Case(make=lambda: deployed("unet"), keep_hardtanh=False),
+    "permuted before the cast": Case(make=lambda: Broken(deployed("resnet"), "permute").eval()),
+    "uint8 out": Case(
+        make=lambda: Broken(deployed("resnet"), "uint8 out").eval(),
+        settings={"require_full_compilation": False},
+    ),
+    "float with enabled precisions": Case(
+        make=lambda: deployed("resnet", dtype=torch.float32),
+        settings={"enabled_precisions": {torch.float16}},
+    ),
+    "dynamic from one": Case(make=_half_input, batch=1, dynamic=8, profile=True),
+    "dynamic with a profile": Case(make=_half_input, batch=4, dynamic=8, profile=True),
+    "dynamic with shapes": Case(make=_half_input, batch=4, dynamic=8),
+}

@@ -1,0 +1,73 @@
+"""Compiled engines say what the network says: trained weights on real frames, twins of families."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.options import find_data
+from export.labelled import LabelledPicture, read_labelled
+from export.parity import compare, judge, judge_eager
+from export.tensorrt_parity import ProofRequest, check_alive, draw_inputs, prove_twin
+from losszero_rt.bundle import Bundle, find_bundle
+from losszero_rt.engine import EngineOptions, open_engine
+from tests.export.trt_plan.cases import FAMILIES
+from tests.gpu.bundles import write_family
+
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(3600)]
+
+NUM_FRAMES = 20
+AGREEMENT_MIN = 0.995
+MIOU_DROP_MAX_POINTS = 0.3
+SHARE_MOVED_MAX = 0.02
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[LabelledPicture]:
+    """Real night frames with their labels."""
+    data = find_data()
+    if data is None:
+        pytest.skip("no labelled pictures: set LOSSZERO_DATA")
+    return read_labelled(data / "night_ride", split="val")[:NUM_FRAMES]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_trained_weights_keep_their_labels_on_real_frames(
+    shipped: Bundle, pictures: list[LabelledPicture], batch: int
+) -> None:
+    engine = open_engine(shipped, name="tensorrt", options=EngineOptions(batch=batch))
+    facts = {"spec": shipped.input_spec, "classes": shipped.classmap}
+    verdict = judge(engine, pictures, **facts)  # type: ignore[arg-type]
+    engine.close()
+    reference = judge_eager(shipped, pictures)
+    found = compare(verdict, reference=reference)
+    assert found["label_agreement"] >= AGREEMENT_MIN
+    assert found["miou_points"] >= -MIOU_DROP_MAX_POINTS
+    for one, other in zip(verdict.labels, reference.labels, strict=True):
+        moved = np.bincount(one.ravel(), minlength=8) - np.bincount(other.ravel(), minlength=8)
+        assert np.abs(moved).max() <= SHARE_MOVED_MAX * one.size
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_engines_answer_to_every_frame_of_a_batch(shipped: Bundle, batch: int) -> None:
+    engine = open_engine(shipped, name="tensorrt", options=EngineOptions(batch=batch))
+    check_alive(engine, draw_inputs(shipped.input_spec))
+    engine.close()
+
+
+def test_the_twin_of_the_shipped_model_has_finite_and_equal_logits(shipped: Bundle) -> None:
+    found = prove_twin(shipped, ProofRequest(bundle=str(shipped.path)))
+    assert found["share"] < 0.02
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_twins_of_all_families_have_finite_and_equal_logits(family: str, tmp_path: Path) -> None:
+    # Attention is left as the network writes it; whether the compiler fused it stands in the
+    # facts of the build. A fused layer that is silently wrong is caught here.
+    bundle = write_family(tmp_path / family, name=family)
+    found = prove_twin(bundle, ProofRequest(bundle=str(bundle.path)))
+    assert found["share"] < 0.05
+
+
+def test_the_shipped_bundle_is_the_reference_of_all_this() -> None:
+    assert find_bundle("night-ride").is_verified

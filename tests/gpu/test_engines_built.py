@@ -1,0 +1,70 @@
+"""What the builder makes of our graphs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from export.layer_types import HALF_SHARE_MIN
+from losszero_rt.bundle import Bundle
+from losszero_rt.engine import EngineOptions, open_engine
+from tests.export.trt_plan.cases import FAMILIES
+from tests.gpu.bundles import ride_inputs, with_engines, write_family, write_shipped
+
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(3600)]
+
+SHARED_FOLDER = Path("/tmp/torch_tensorrt_engine_cache")
+FP16_BYTES_SHARE_MAX = 0.65
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_becomes_one_engine_that_runs_in_half(family: str, tmp_path: Path) -> None:
+    # The build itself refuses more or less than one engine, and any heavy layer in float.
+    bundle = with_engines(write_family(tmp_path / family, name=family))
+    facts = bundle.built["tensorrt"]["b1"]
+    assert facts["precision"] == facts["precision_found"] == "fp16"
+    assert facts["half_share"] >= HALF_SHARE_MIN
+    assert facts["num_layers"] > 5
+    engine = open_engine(bundle, name="tensorrt", options=EngineOptions())
+    labels_NHW = engine.submit(ride_inputs(bundle, num=1)).result()
+    assert labels_NHW.shape == (1, *bundle.labels_size)
+    assert labels_NHW.max() < bundle.classmap.num_classes
+    engine.close()
+
+
+def test_half_takes_the_room_of_half(shipped: Bundle, tmp_path: Path) -> None:
+    whole = with_engines(write_shipped(tmp_path / "fp32"), precision="fp32")
+    assert whole.built["tensorrt"]["b1"]["precision_found"] == "fp32"
+    sizes = [one.files["tensorrt-b1.pt2"].num_bytes for one in (shipped, whole)]
+    assert sizes[0] <= FP16_BYTES_SHARE_MAX * sizes[1], sizes
+
+
+def test_nothing_is_written_where_all_users_write(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "temporary"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    before = _contents(SHARED_FOLDER)
+    with_engines(write_family(tmp_path / "fpn", name="fpn"))
+    assert _contents(SHARED_FOLDER) == before
+    assert (own_cache / "tensorrt" / "timing.bin").stat().st_size > 0
+    assert not list(elsewhere.rglob("*timing*"))
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_shared_folder_of_somebody_else_does_not_stop_a_build(tmp_path: Path) -> None:
+    if SHARED_FOLDER.exists() and SHARED_FOLDER.stat().st_uid != os.getuid():
+        with_engines(write_family(tmp_path / "fpn", name="fpn"))
+        return
+    SHARED_FOLDER.mkdir(exist_ok=True)
+    mode = SHARED_FOLDER.stat().st_mode
+    SHARED_FOLDER.chmod(0o500)
+    try:
+        with_engines(write_family(tmp_path / "fpn", name="fpn"))
+    finally:
+        SHARED_FOLDER.chmod(mode)
+
+
+def _contents(folder: Path) -> list[tuple[str, float]]:
+    return sorted((str(path), path.stat().st_mtime) for path in folder.rglob("*"))
