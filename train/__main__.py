@@ -3,8 +3,16 @@
 import click
 
 from losszero_rt.errors import LossZeroError
+from train.commands.compare import compare
+from train.commands.crossval import crossval
 from train.commands.evaluate import evaluate
+from train.commands.explain import explain
+from train.commands.explore import explore
+from train.commands.reproduce import reproduce
 from train.commands.run import run
+from train.commands.split import split
+from train.commands.sweep import sweep
+from train.commands.track_bundle import track_bundle
 
 
 @click.group()
@@ -12,7 +20,18 @@ def main() -> None:
     """Look at data, train networks, measure and explain checkpoints."""
 
 
-for command in (run, evaluate):
+for command in (
+    run,
+    evaluate,
+    crossval,
+    compare,
+    split,
+    explore,
+    explain,
+    sweep,
+    track_bundle,
+    reproduce,
+):
     main.add_command(command)
 
 

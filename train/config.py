@@ -1,17 +1,17 @@
 """What a training is made of: one frozen value, written next to every checkpoint."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from losszero_rt.classmap import NIGHT_RIDE, ClassMap
 from losszero_rt.errors import UsageError
 from losszero_rt.network import NetworkSpec
 from losszero_rt.preprocess import InputSpec
+from train.schedule import Schedule, rate_factor
 
-EncoderWeights = Literal["imagenet-offline", "none"]
-SourceName = Literal["night_ride", "comma10k", "rides"]
+SourceName = str
+Precision = Literal["fp32", "bf16", "fp16"]
 
 # EfficientNet-Lite0 was trained on (x / 255 - 0.5) / 0.5.
 LITE0_INPUT = InputSpec(size=(384, 672), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -24,7 +24,7 @@ class Phase:
     Attributes:
         epochs: Number of epochs, at least one.
         crop_size: (height, width) of the training crops, multiples of 32.
-        batch_size: Crops a step.
+        batch_size: Crops a step, over all devices and micro-batches together.
         scale: Smallest and largest magnification relative to the network input: at 1 a picture
             has the size in which the runtime shows it to the network.
     """
@@ -47,17 +47,43 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
-    """Numbers of the loss; the formula is in losses.py.
+    """Numbers of the loss; the formulas are in losses/. A term of weight 0 is not computed.
 
     Attributes:
-        classes: Weight of each class in the cross entropy.
-        dice: Weight of the dice term beside the cross entropy.
-        lovasz: Weight of the Lovasz-softmax term beside the cross entropy.
+        classes: Weight of each class in the cross entropy and in the focal loss.
+        cross_entropy: Weight of the cross entropy.
+        focal: Weight of the focal loss.
+        focal_gamma: How fast sure pixels stop counting in it.
+        dice: Weight of the dice term.
+        tversky: Weight of the Tversky term.
+        tversky_false_positives: What a false positive costs in it; a false negative the rest to 1.
+        lovasz: Weight of the Lovasz-softmax term.
+        boundary: Weight of the boundary loss, whose distances are in picture diagonals.
     """
 
     classes: tuple[float, ...] = (1.0, 1.0, 3.0, 1.0, 1.2, 2.0)
+    cross_entropy: float = 1.0
+    focal: float = 0.0
+    focal_gamma: float = 2.0
     dice: float = 0.5
+    tversky: float = 0.0
+    tversky_false_positives: float = 0.3
     lovasz: float = 0.0
+    boundary: float = 0.0
+
+    def __post_init__(self) -> None:
+        pixel_terms = (self.cross_entropy, self.focal)
+        terms = (*pixel_terms, self.dice, self.tversky, self.lovasz, self.boundary)
+        if min(terms) < 0 or not any(terms) or min(self.classes, default=0) <= 0:
+            raise UsageError(
+                f"loss weights {terms}, classes {self.classes}",
+                accepted="no weight below 0, one term above 0, classes above 0",
+            )
+
+    @property
+    def of_regions(self) -> bool:
+        """Whether any term needs probabilities."""
+        return any((self.dice, self.tversky, self.lovasz, self.boundary))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +100,27 @@ class TrainConfig:
         num_rides: Rendered rides to draw, one picture each; 0 trains without.
         learning_rate: Peak rate of decoder and head.
         encoder_rate_factor: The encoder's rate as a part of ``learning_rate``.
-        warmup_share: Part of all steps in which the rate climbs; it then falls as a cosine.
+        part_rates: Peak rates of the parts that a network names itself (Mask R-CNN: backbone,
+            rpn, roi); parts that are not named here get ``learning_rate``.
+        schedule: How the rate goes from the first step to the last; see schedule.py.
+        warmup_share: Part of all steps in which the rate climbs.
         weight_decay: AdamW weight decay.
         gradient_clip: Largest norm of the gradient.
-        ema_decay: Decay of the averaged weights, which are what is saved and measured.
+        ema_decay: Decay of the averaged weights, which are what is saved and measured; 0 saves
+            the weights as they are.
         loss: Numbers of the loss.
         paste_rate: Part of the pictures without a bike into which bike and rider are pasted.
-        encoder_weights: Where the encoder starts.
+        lane_paste_rate: Part of the pictures onto whose road another's lane marks are painted.
+        vehicle_paste_rate: Part of the pictures into which another's vehicles are pasted.
+        night: Whether day pictures are darkened and all are lit as by headlights.
+        encoder_weights: Where the encoder starts: ``imagenet-offline``, ``imagenet``, ``none``
+            or the path of a file.
         frozen_stages: Encoder stages after the stem that are not trained, 0 to train all.
+        precision: Number format of the forward and backward pass. On a CPU fp32 is the fast one
+            for depthwise networks; fp16 needs an accelerator.
+        accumulate: Micro-batches a step and device; the batch stays the phase's. Doubled when
+            memory runs out.
+        patience: Epochs without a better validation mIoU after which to stop; None never stops.
         seed: Seed of everything drawn.
     """
 
@@ -96,14 +135,22 @@ class TrainConfig:
     num_rides: int = 240
     learning_rate: float = 2e-3
     encoder_rate_factor: float = 0.3
+    part_rates: Mapping[str, float] = field(default_factory=dict)
+    schedule: Schedule = "cosine"
     warmup_share: float = 0.1
     weight_decay: float = 0.02
     gradient_clip: float = 2.0
     ema_decay: float = 0.99
     loss: LossWeights = LossWeights()
     paste_rate: float = 0.35
-    encoder_weights: EncoderWeights = "imagenet-offline"
+    lane_paste_rate: float = 0.25
+    vehicle_paste_rate: float = 0.25
+    night: bool = True
+    encoder_weights: str = "imagenet-offline"
     frozen_stages: int = 0
+    precision: Precision = "fp32"
+    accumulate: int = 1
+    patience: int | None = None
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -116,6 +163,35 @@ class TrainConfig:
                 f"{self.network.num_classes} outputs",
                 accepted="the same number of each",
             )
+        self._check_choices()
+        self._check_pastes()
+
+    def _check_choices(self) -> None:
+        for name, value, choices in (
+            ("precision", self.precision, get_args(Precision)),
+            ("schedule", self.schedule, get_args(Schedule)),
+        ):
+            if value not in choices:
+                raise UsageError(f"unknown {name} {value!r}", accepted=", ".join(choices))
+        smallest = min(phase.batch_size for phase in self.phases)
+        if not 1 <= self.accumulate <= smallest or not 0 <= self.ema_decay < 1:
+            raise UsageError(
+                f"{self.accumulate} micro-batches of a batch of {smallest}, "
+                f"ema_decay {self.ema_decay}",
+                accepted="1 to batch_size micro-batches, 0 <= ema_decay < 1",
+            )
+        if self.patience is not None and self.patience < 1:
+            raise UsageError(f"patience of {self.patience} epochs", accepted="1 or more, or none")
+
+    def _check_pastes(self) -> None:
+        """Refuse pastes of classes that the pictures cannot have."""
+        for rate, needed in (
+            (self.paste_rate, ("my bike", "rider")),
+            (self.lane_paste_rate, ("road", "lane mark")),
+            (self.vehicle_paste_rate, ("undrivable", "road", "lane mark", "moveable")),
+        ):
+            if rate:
+                self.classes.ids_of(needed)
 
     @property
     def num_epochs(self) -> int:
@@ -151,12 +227,11 @@ class TrainConfig:
         return first_epoch, step
 
     def rate_at(self, step: int) -> float:
-        """Return the learning rate of a step: a linear climb, then half a cosine down to 1 %."""
+        """Return the learning rate of a step, counted from 0."""
         done = step / self.num_steps
-        if done < self.warmup_share:
-            return self.learning_rate * (0.05 + 0.95 * done / self.warmup_share)
-        falling = (done - self.warmup_share) / (1 - self.warmup_share)
-        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * falling)))
+        return self.learning_rate * rate_factor(
+            done, schedule=self.schedule, warmup_share=self.warmup_share
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for a JSON file."""

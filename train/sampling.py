@@ -1,23 +1,30 @@
 """Which picture, crop and light is sample ``index`` of epoch ``epoch``: a pure function of both.
 
 Nothing here remembers anything between samples, so a training that is killed and resumed sees
-what an unbroken one would have seen.
+what an unbroken one would have seen, in whichever process a sample is drawn. Pictures are asked
+for one by one, so a set that is read lazily is never read as a whole.
+
+Shape letters: N pictures, H, W height and width.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-import torch
 
 from losszero_rt.errors import InputError
-from train.augment import crop_pair, night
+from train.augment import augmentation, drawn_from, from_sample, light, to_sample
+from train.augment.sample import as_image, pixels_of
+from train.batch import Batch
 from train.config import SourceName, TrainConfig
 from train.datasets.picture import LabelledPicture
-from train.paste import paste_bike, paste_lane_marks, paste_vehicles
+from train.instances import ObjectTargets, find_objects
+from train.paste import Pair, paste_bike, paste_lane_marks, paste_vehicles
 
-LANE_PASTE_RATE = 0.25
-VEHICLE_PASTE_RATE = 0.25
+# Of a source with day and night, a night picture is drawn twice as often.
+DAY_KEPT = 0.5
+DRAWS_MAX = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +34,12 @@ class Sampler:
     Attributes:
         config: Shares, phases and seed.
         sources: Pictures by source name; sources without pictures are never drawn.
+        with_objects: Whether the objects of each crop are wanted too.
     """
 
     config: TrainConfig
     sources: Mapping[SourceName, Sequence[LabelledPicture]]
+    with_objects: bool = False
 
     def __post_init__(self) -> None:
         if not any(self.sources.get(name) for name in self.config.shares):
@@ -40,71 +49,88 @@ class Sampler:
                 remedy="pass --data",
             )
 
-    def batch(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the batch of a step within an epoch.
-
-        Returns:
-            Normalised float32 pixels (N, 3, H, W) in channels-last layout and int64 labels
-            (N, H, W).
-        """
+    def batch(self, epoch: int, step: int, *, slots: Sequence[int] | None = None) -> Batch:
+        """Return the batch of a step within an epoch, or those of its samples in ``slots``."""
         size = self.config.phase_of(epoch).batch_size
-        pairs = [self.sample(epoch, step * size + slot) for slot in range(size)]
-        return (
-            normalised(np.stack([pixels for pixels, _ in pairs]), config=self.config),
-            torch.from_numpy(np.stack([labels for _, labels in pairs])).long(),
+        chosen = range(size) if slots is None else slots
+        samples = [self.sample(epoch, step * size + slot) for slot in chosen]
+        return Batch(
+            pixels_NHWC=np.stack([pixels for pixels, _, _ in samples]),
+            labels_NHW=np.stack([labels for _, labels, _ in samples]),
+            objects=[self._objects(labels, instances) for _, labels, instances in samples]
+            if self.with_objects
+            else None,
         )
 
-    def sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return one crop: uint8 RGB (H, W, 3) and uint8 labels (H, W)."""
+    def sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return one crop: uint8 RGB (H, W, 3), uint8 labels (H, W), instances or None."""
         config = self.config
-        rng = np.random.default_rng((config.seed, epoch, index))
-        picture = self._draw(rng)
-        pair = self._composed(picture, rng)
-        pixels, labels = crop_pair(pair, phase=config.phase_of(epoch), spec=config.input, rng=rng)
-        has_bike = bool(np.isin(labels, config.classes.ids_of(("my bike", "rider"))).any())
-        lit = night(pixels, is_night=picture.is_night, has_bike=has_bike, rng=rng)
-        return lit, labels
+        with drawn_from(config.seed, epoch, index) as rng:
+            picture = self._draw(rng)
+            pixels, labels = self._composed(picture, rng)
+            instances = picture.instances_HW if self.with_objects else None
+            if instances is not None and labels is not picture.labels_HW:
+                # What was pasted over an instance is no part of it.
+                instances = np.where(labels == picture.labels_HW, instances, 0)
+            augment = augmentation(
+                phase=config.phase_of(epoch),
+                spec=config.input,
+                classes=config.classes,
+                is_night=picture.is_night,
+                night=config.night,
+            )
+            return from_sample(augment(to_sample(pixels, labels, instances_HW=instances)))
+
+    def _objects(self, labels_HW: np.ndarray, instances_HW: np.ndarray | None) -> ObjectTargets:
+        return find_objects(labels_HW, classes=self.config.classes, instances_HW=instances_HW)
 
     def _draw(self, rng: np.random.Generator) -> LabelledPicture:
         present = [name for name in self.config.shares if self.sources.get(name)]
         shares = np.array([self.config.shares[name] for name in present])
         source = self.sources[present[int(rng.choice(len(present), p=shares / shares.sum()))]]
-        # Of a source with day and night, a night picture is drawn twice as often.
-        weights = np.array([2.0 if picture.is_night else 1.0 for picture in source])
-        return source[int(rng.choice(len(source), p=weights / weights.sum()))]
+        for _ in range(DRAWS_MAX):
+            picture = source[int(rng.integers(len(source)))]
+            if picture.is_night or not self.config.night or rng.random() < DAY_KEPT:
+                break
+        return picture
 
-    def _composed(
-        self, picture: LabelledPicture, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _composed(self, picture: LabelledPicture, rng: np.random.Generator) -> Pair:
         """Return the picture, sometimes with another's bike, vehicles or lane marks in it."""
         pair = picture.pixels_HWC, picture.labels_HW
-        classes = self.config.classes
+        config = self.config
         donors = self.sources.get("night_ride", ())
-        if rng.random() < LANE_PASTE_RATE and donors:
-            pair = paste_lane_marks(pair, donor=_any(donors, rng), classes=classes)
-        if rng.random() < VEHICLE_PASTE_RATE:
-            pair = paste_vehicles(pair, donor=_any([self._draw(rng)], rng), classes=classes)
-        riders = [donor for donor in donors if donor.has_bike]
-        if riders and not picture.has_bike and rng.random() < self.config.paste_rate:
-            pixels, labels = _any(riders, rng)
-            lit = night(pixels, is_night=True, has_bike=True, rng=rng)
-            pair = paste_bike(pair, donor=(lit, labels), classes=classes)
+        if rng.random() < config.lane_paste_rate and donors:
+            donor = _mirrored(_any(donors, rng), rng)
+            pair = paste_lane_marks(pair, donor=donor, classes=config.classes)
+        if rng.random() < config.vehicle_paste_rate:
+            donor = _mirrored(self._draw(rng), rng)
+            pair = paste_vehicles(pair, donor=donor, classes=config.classes)
+        if not picture.has_bike and rng.random() < config.paste_rate:
+            rider = _with_bike(donors, rng)
+            if rider is not None:
+                pixels, labels = _mirrored(rider, rng)
+                lit = pixels_of(light(is_night=True)(as_image(pixels)))
+                pair = paste_bike(pair, donor=(lit, labels), classes=config.classes)
         return pair
 
 
-def _any(
+def _any(pictures: Sequence[LabelledPicture], rng: np.random.Generator) -> LabelledPicture:
+    return pictures[int(rng.integers(len(pictures)))]
+
+
+def _with_bike(
     pictures: Sequence[LabelledPicture], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one picture, mirrored or not."""
-    picture = pictures[int(rng.integers(len(pictures)))]
+) -> LabelledPicture | None:
+    """Draw among the pictures with a bike; None if none is found in many draws."""
+    for _ in range(DRAWS_MAX if pictures else 0):
+        picture = _any(pictures, rng)
+        if picture.has_bike:
+            return picture
+    return None
+
+
+def _mirrored(picture: LabelledPicture, rng: np.random.Generator) -> Pair:
+    """Return a picture's pixels and labels, mirrored or not."""
     if rng.random() < 0.5:
         return picture.pixels_HWC, picture.labels_HW
-    return picture.pixels_HWC[:, ::-1].copy(), picture.labels_HW[:, ::-1].copy()
-
-
-def normalised(pixels_NHWC: np.ndarray, *, config: TrainConfig) -> torch.Tensor:
-    """Return uint8 RGB (N, H, W, 3) as the float32 (N, 3, H, W) that the network takes."""
-    mean = torch.tensor(config.input.mean) * 255
-    std = torch.tensor(config.input.std) * 255
-    values = (torch.from_numpy(pixels_NHWC).float() - mean) / std
-    return values.permute(0, 3, 1, 2)
+    return cv2.flip(picture.pixels_HWC, 1), cv2.flip(picture.labels_HW, 1)

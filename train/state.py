@@ -7,7 +7,8 @@ record is replaced last, so a kill between the two leaves the older pair whole.
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from losszero_rt.errors import ModelError
 from train.config import TrainConfig
 from train.learner import Learner
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 _REMEDY = "start again in another --out, without --resume"
+# How a step is computed, not what it computes: these may change between resumptions.
+_FREE = ("accumulate",)
 
 
 @dataclass(kw_only=True)
@@ -31,26 +34,47 @@ class Progress:
         step: Optimiser steps done.
         elapsed_s: Training time so far, over all resumptions.
         best_miou: Best validation mIoU so far, -1 before the first.
+        best_epoch: Epochs done when it was reached.
+        best_boundary: Best boundary IoU so far, -1 before the first.
+        accumulate: Micro-batches a step and device; grows when memory runs out.
+        epoch_loss: Sum of the losses of the steps of this epoch.
         history: One row an epoch, as written to ``history.json``.
     """
 
     step: int = 0
     elapsed_s: float = 0.0
     best_miou: float = -1.0
+    best_epoch: int = 0
+    best_boundary: float = -1.0
+    accumulate: int = 1
+    epoch_loss: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def write_state(folder: Path, *, config: TrainConfig, progress: Progress, learner: Learner) -> None:
-    """Write everything that the next step depends on."""
+def write_state(
+    folder: Path,
+    *,
+    config: TrainConfig,
+    progress: Progress,
+    learner: Learner,
+    scaler: Mapping[str, Any],
+) -> None:
+    """Write everything that the next step depends on.
+
+    Args:
+        folder: Where to write.
+        config: The training that it is the state of.
+        progress: How far it is.
+        learner: Its weights and moments.
+        scaler: State of the loss scaling of fp16, JSON ready; empty otherwise.
+    """
     content = save(_tensors(learner))
     digest = hashlib.sha256(content).hexdigest()
     record = {
         "format": STATE_FORMAT,
         "config": config.as_dict(),
-        "step": progress.step,
-        "elapsed_s": progress.elapsed_s,
-        "best_miou": progress.best_miou,
-        "history": progress.history,
+        "progress": asdict(progress),
+        "scaler": dict(scaler),
         "sha256": digest,
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,16 +86,27 @@ def write_state(folder: Path, *, config: TrainConfig, progress: Progress, learne
             path.unlink()
 
 
-def read_state(folder: Path, *, config: TrainConfig, learner: Learner) -> Progress:
+def read_state(
+    folder: Path, *, config: TrainConfig, learner: Learner
+) -> tuple[Progress, dict[str, Any]]:
     """Restore a training; the learner is changed in place.
+
+    Returns:
+        How far it is, and the state of the loss scaling. Where ``config.accumulate`` asks for
+        more micro-batches than the state has, there are as many as it asks for.
 
     Raises:
         ModelError: If there is no state, it is damaged, or it belongs to another configuration.
     """
     record = _record(folder / "state.json")
     asked = json.loads(json.dumps(config.as_dict()))
-    if record["config"] != asked:
-        differing = sorted(key for key in asked if record["config"].get(key) != asked[key])
+    trained = record["config"]
+    differing = sorted(
+        key
+        for key in asked.keys() | trained.keys()
+        if key not in _FREE and trained.get(key) != asked.get(key)
+    )
+    if differing:
         raise ModelError(
             f"{folder} was trained with another configuration: {', '.join(differing)}",
             accepted="--resume with the recipe and options of the first run",
@@ -82,12 +117,14 @@ def read_state(folder: Path, *, config: TrainConfig, learner: Learner) -> Progre
     for key, value in _part(tensors, "average/").items():
         learner.average.state[key].copy_(value)
     _restore_optimiser(learner.optimiser, _part(tensors, "optimiser/"))
-    return Progress(
-        step=record["step"],
-        elapsed_s=record["elapsed_s"],
-        best_miou=record["best_miou"],
-        history=record["history"],
-    )
+    progress = Progress(**record["progress"])
+    progress.accumulate = max(progress.accumulate, config.accumulate)
+    return progress, record["scaler"]
+
+
+def read_step(folder: Path) -> int:
+    """Return the optimiser steps that a state on disk has done; ModelError as for the state."""
+    return int(_record(folder / "state.json")["progress"]["step"])
 
 
 def _tensors(learner: Learner) -> dict[str, torch.Tensor]:
@@ -95,7 +132,7 @@ def _tensors(learner: Learner) -> dict[str, torch.Tensor]:
     tensors |= {f"average/{key}": value for key, value in learner.average.state.items()}
     for index, moments in learner.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{key}": value for key, value in moments.items()}
-    return {key: value.detach().contiguous() for key, value in tensors.items()}
+    return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
 
 
 def _tensors_path(folder: Path, digest: str) -> Path:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,11 @@ def test_last_and_best_describe_themselves(
     lines: list[str] = []
     progress = train(tiny_config, data=data, out=tmp_path, say=lines.append)
     assert len(lines) == tiny_config.num_epochs == len(progress.history)
+    assert "val 0." in lines[0]
+    assert "gap" in lines[0]
+    rows = json.loads((tmp_path / "history.json").read_text())
+    assert rows == progress.history
+    assert rows[-1]["gap"] == pytest.approx(rows[-1]["train_miou"] - rows[-1]["val_miou"], abs=2e-4)
     network, last = load_network(tmp_path / "last")
     assert last.epoch == tiny_config.num_epochs
     assert last.network == tiny_config.network

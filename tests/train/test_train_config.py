@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import UsageError
 from losszero_rt.network import NetworkSpec
 from train.config import LossWeights, Phase, TrainConfig
@@ -46,3 +49,29 @@ def test_loss_weights_must_match_the_classes(tiny_config: TrainConfig) -> None:
             phases=tiny_config.phases,
             loss=LossWeights(classes=(1.0,) * 5),
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "accepted"),
+    [
+        ({"precision": "fp8"}, "fp32, bf16, fp16"),
+        ({"schedule": "step"}, "cosine, one-cycle, constant"),
+        ({"accumulate": 3}, "1 to batch_size"),
+        ({"accumulate": 0}, "1 to batch_size"),
+        ({"ema_decay": 1.0}, "ema_decay < 1"),
+        ({"patience": 0}, "1 or more"),
+    ],
+)
+def test_impossible_options_are_refused(
+    tiny_config: TrainConfig, change: dict[str, object], accepted: str
+) -> None:
+    with pytest.raises(UsageError, match=accepted):
+        replace(tiny_config, **change)  # type: ignore[arg-type]
+
+
+def test_pastes_of_classes_that_are_not_there_are_refused(tiny_config: TrainConfig) -> None:
+    parking = ClassMap(names=("a", "b", "c", "d", "e", "f"), colours=((0, 0, 0),) * 6)
+    with pytest.raises(UsageError, match="my bike"):
+        replace(tiny_config, classes=parking)
+    bare = replace(tiny_config, paste_rate=0.0, lane_paste_rate=0.0, vehicle_paste_rate=0.0)
+    assert replace(bare, classes=parking).classes == parking

@@ -1,36 +1,59 @@
 """``python -m train run``: train a recipe."""
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
 
-from losszero_rt.checkpoint import load_network
 from losszero_rt.errors import UsageError
-from train.commands.data import data_folder as find_data
-from train.config import SourceName, TrainConfig
-from train.datasets import LabelledPicture, read_folder, read_rides
-from train.loop import Data, train
-from train.recipes import RECIPES, recipe, with_epochs
 
-# comma10k calls its own car "my car". A bonnet is no bike: trained as undrivable, it teaches the
-# network not to see the rider's machine in a car's clip.
-COMMA10K_ID_MAP = {3: 0}
-NUM_PROBE = 6
+if TYPE_CHECKING:
+    from train.config import TrainConfig
+    from train.data import Data
+    from train.state import Progress
+    from train.tracking import Tracker
+
+# What a person may change in a recipe without writing one.
+_CHANGES = ("seed", "precision", "accumulate", "patience", "encoder_weights")
 
 
 @click.command()
-@click.option("--recipe", "recipe_name", type=click.Choice(sorted(RECIPES)), required=True)
+@click.option("--recipe", "recipe_name", required=True, help="Which; an unknown one lists all.")
 @click.option("--data", "data_folder", type=click.Path(path_type=Path), help="Data folder.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--resume", is_flag=True, help="Go on from the last state in --out.")
 @click.option("--start-from", type=click.Path(path_type=Path), help="Checkpoint to start from.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Stretch or cut the recipe.")
-@click.option("--seed", type=int, help="Seed of everything drawn.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything drawn.")
+@click.option("--split", "split_path", type=click.Path(path_type=Path), help="Split file.")
+@click.option("--fold", type=click.IntRange(min=1), help="Fold of the split file to keep.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Number format.")
+@click.option("--accumulate", type=click.IntRange(min=1), help="Micro-batches a step and device.")
+@click.option("--patience", type=click.IntRange(min=1), help="Epochs to wait for a better one.")
+@click.option("--encoder-weights", help="imagenet-offline, imagenet, none, or a file.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(min=0), help="Processes that draw samples.  [spare cores, 1-4]"
+)
+@click.option(
+    "--accelerator",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+)
+@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--time-limit-min", type=float, default=math.inf, help="Stop, to be resumed.")
+@click.option(
+    "--track",
+    type=click.Choice(["offline", "online", "disabled"]),
+    default="offline",
+    show_default=True,
+    help="Weights & Biases; metrics.jsonl and plots are always written.",
+)
+@click.option("--upload-pictures", is_flag=True, help="Let pictures enter the W&B run.")
 def run(
     recipe_name: str,
     data_folder: Path | None,
@@ -38,42 +61,132 @@ def run(
     resume: bool,
     start_from: Path | None,
     epochs: int | None,
-    seed: int | None,
+    split_path: Path | None,
+    fold: int | None,
     threads: int,
+    workers: int | None,
+    accelerator: Any,
+    devices: int,
     time_limit_min: float,
+    track: Any,
+    upload_pictures: bool,
+    **changes: Any,
 ) -> None:
     """Train a recipe."""
-    torch.set_num_threads(threads)
-    config = recipe(recipe_name)
-    if epochs is not None:
-        config = with_epochs(config, epochs)
-    if seed is not None:
-        config = replace(config, seed=seed)
+    import torch
+
+    from losszero_rt.checkpoint import load_network
+    from train.loop import train
+
     if (out / "state").exists() and not resume:
         raise UsageError(
             f"{out} already holds a training", remedy="add --resume or choose another --out"
         )
-    weights = None if start_from is None else load_network(start_from)[0].state_dict()
-    train(
+    torch.set_num_threads(threads)
+    config = _config(recipe_name, epochs, changes)
+    config, data, tracker = _prepared(
         config,
-        data=_read_data(data_folder, config),
-        out=out,
+        data_folder,
+        out,
+        split_path=split_path,
+        fold=fold,
         resume=resume,
-        start_from=weights,
-        time_limit_s=60 * time_limit_min,
-        say=click.echo,
+        track=track,
+        upload_pictures=upload_pictures,
     )
-
-
-def _read_data(given: Path | None, config: TrainConfig) -> Data:
-    folder = find_data(given)
-    ours = read_folder(folder / "night_ride", classes=config.classes, split="train")
-    val = read_folder(folder / "night_ride", classes=config.classes, split="val")
-    sources: dict[SourceName, list[LabelledPicture]] = {"night_ride": ours}
-    if (folder / "comma10k").is_dir():
-        sources["comma10k"] = read_folder(
-            folder / "comma10k", classes=config.classes, id_map=COMMA10K_ID_MAP
+    weights = None if start_from is None else load_network(start_from)[0].state_dict()
+    try:
+        progress = train(
+            config,
+            data=data,
+            out=out,
+            resume=resume,
+            start_from=weights,
+            time_limit_s=60 * time_limit_min,
+            say=click.echo,
+            tracker=tracker,
+            accelerator=accelerator,
+            devices=devices,
+            workers=_spare_cores(threads) if workers is None else workers,
         )
-    if config.num_rides:
-        sources["rides"] = read_rides(config.num_rides, spec=config.input)
-    return Data(sources=sources, val=val, train_probe=ours[:NUM_PROBE])
+    finally:
+        if tracker is not None:
+            tracker.close()
+    if _leads():
+        click.echo(_ending(progress, config))
+
+
+def _ending(progress: "Progress", config: "TrainConfig") -> str:
+    """Return how a training ended."""
+    from train.loop import is_done
+
+    best = f"best epoch {progress.best_epoch}: mIoU {progress.best_miou:.4f}"
+    if not is_done(progress, config):
+        return f"stopped after step {progress.step} of {config.num_steps}; go on with --resume"
+    if progress.step < config.num_steps:
+        return f"stopped early, no epoch was better for {config.patience}; {best}"
+    return f"done; {best}"
+
+
+def _config(recipe_name: str, epochs: int | None, changes: dict[str, Any]) -> "TrainConfig":
+    from train.fitting import with_epochs
+    from train.recipes import recipe
+
+    config = recipe(recipe_name)
+    if epochs is not None:
+        config = with_epochs(config, epochs)
+    asked = {name: changes[name] for name in _CHANGES if changes[name] is not None}
+    return replace(config, **asked)
+
+
+def _prepared(
+    config: "TrainConfig",
+    data_folder: Path | None,
+    out: Path,
+    *,
+    split_path: Path | None,
+    fold: int | None,
+    resume: bool,
+    track: Any,
+    upload_pictures: bool,
+) -> "tuple[TrainConfig, Data, Tracker | None]":
+    """Open the data and, in the process that leads, whoever follows the training."""
+    from train.commands.training_data import SPLIT_NAME, choose_split, fit_to_data, training_data
+    from train.state import read_step
+    from train.tracking import open_tracker
+
+    own_classes = config.classes.names
+    config, pictures = fit_to_data(config, data_folder)
+    leads = _leads()
+    if leads and config.classes.names != own_classes:
+        click.echo(f"classes of the data: {', '.join(config.classes.names)}; trained alone")
+    split = choose_split(pictures, given=split_path, out=out, fold=fold, writes=leads)
+    tracker: Tracker | None = None
+    versions: tuple[str, ...] = ()
+    if leads:
+        tracker = open_tracker(
+            out,
+            mode=track,
+            config=config.as_dict(),
+            upload_pictures=upload_pictures,
+            resume_step=read_step(out / "state") if resume else 0,
+            say=click.echo,
+        )
+        noted = tracker.artifact(
+            out / SPLIT_NAME, kind="data", name=pictures.name, version=split.data_version
+        )
+        versions = (noted.ref,)
+    data = training_data(
+        config, pictures, split=split, fold=fold, given=data_folder, versions=versions
+    )
+    return config, data, tracker
+
+
+def _leads() -> bool:
+    """Say whether this process is the first: torchrun and Fabric number them by environment."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
+def _spare_cores(threads: int) -> int:
+    """Return how many processes may draw samples without taking cores from the training."""
+    return min(4, max(1, (os.cpu_count() or 1) - threads))

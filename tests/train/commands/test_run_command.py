@@ -1,0 +1,120 @@
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from losszero_rt.checkpoint import read_checkpoint
+from train import recipes
+from train.__main__ import main
+from train.config import TrainConfig
+from train.datasets import open_pictures, read_split
+from train.lineage import read_lineage
+
+
+@pytest.fixture(autouse=True)
+def tiny_recipe(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(tiny_config, phases=tiny_config.phases[:1])
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: config)
+
+
+def run(data: Path, out: Path, *words: str) -> Result:
+    arguments = ["run", "--recipe", "tiny", "--data", str(data), "--out", str(out)]
+    fixed = ["--workers", "0", "--accelerator", "cpu", "--track", "disabled"]
+    return CliRunner().invoke(main, [*arguments, *fixed, *words])
+
+
+def ok(result: Result) -> str:
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result.output
+
+
+def rows_of(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_run_leaves_checkpoints_split_and_lineage(data_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    output = ok(run(data_folder, out))
+    assert "epoch 1/1" in output
+    assert "done; best epoch 1" in output
+    assert {"last", "best", "best-boundary", "state"} <= {path.name for path in out.iterdir()}
+    split = read_split(out / "split.json")
+    assert split.parts["val"] == ("p3.png",)
+    assert [row["step"] for row in rows_of(out) if "train/loss" in row] == [1, 2]
+    lineage = {artifact.kind: artifact for artifact in read_lineage(out)}
+    assert lineage["data"].version == split.data_version
+    assert lineage["checkpoint"].uses == (lineage["data"].ref,)
+
+
+def test_stopped_run_is_resumed_where_it_stood(data_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert "step 1 of 2; go on with --resume" in ok(run(data_folder, out, "--time-limit-min", "0"))
+    assert not (out / "last").exists()
+    assert "--resume" in str(run(data_folder, out).exception)
+    ok(run(data_folder, out, "--resume"))
+    assert [row["step"] for row in rows_of(out) if "train/loss" in row] == [1, 2]
+    assert read_checkpoint(out / "last").epoch == 1
+
+
+def test_a_fold_of_a_split_file_is_kept(data_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "folds.json"
+    words = ["split", str(data_folder / "night_ride"), "--folds", "2", "--out", str(file)]
+    ok(CliRunner().invoke(main, words))
+    ok(run(data_folder, tmp_path / "out", "--split", str(file), "--fold", "2"))
+    kept = read_split(file).parts["fold-2"]
+    assert read_checkpoint(tmp_path / "out" / "last").data["val"] == len(kept)
+    refused = run(data_folder, tmp_path / "no", "--split", str(file))
+    assert "--fold K" in str(refused.exception)
+    alone = run(data_folder, tmp_path / "no", "--fold", "1")
+    assert "python -m train split" in str(alone.exception)
+
+
+def test_options_change_the_recipe(data_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["--epochs", "2", "--seed", "5", "--precision", "bf16", "--accumulate", "2"]
+    ok(run(data_folder, out, *words, "--patience", "3"))
+    config = json.loads((out / "state" / "state.json").read_text())["config"]
+    found = [config[key] for key in ("seed", "precision", "accumulate", "patience")]
+    assert found == [5, "bf16", 2, 3]
+    assert config["phases"][0]["epochs"] == 2
+
+
+def test_data_of_other_classes_trains_alone(tmp_path: Path) -> None:
+    data = other_classes(tmp_path / "lots")
+    output = ok(run(data, tmp_path / "out"))
+    assert "ground, wall" in output
+    checkpoint = read_checkpoint(tmp_path / "out" / "last")
+    assert checkpoint.classes.names == ("ground", "wall")
+    assert checkpoint.network.num_classes == 2
+    assert set(checkpoint.data["train"]) == {"pictures"}
+
+
+def test_unknown_recipe_lists_the_known_ones(data_folder: Path, tmp_path: Path) -> None:
+    words = ["run", "--recipe", "wish", "--data", str(data_folder), "--out", str(tmp_path / "out")]
+    assert "segformer-b2" in str(CliRunner().invoke(main, words).exception)
+
+
+def test_picture_sets_can_be_sent_to_workers(data_folder: Path) -> None:
+    pictures = open_pictures(data_folder / "night_ride")
+    copy = pickle.loads(pickle.dumps(pictures))
+    assert np.array_equal(copy[1].pixels_HWC, pictures[1].pixels_HWC)
+
+
+def other_classes(folder: Path) -> Path:
+    """Write id masks with a class map of their own, five rides, no split."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    rng = np.random.default_rng(1)
+    for index in range(5):
+        pixels = rng.integers(0, 256, (48, 72, 3), np.uint8)
+        cv2.imwrite(str(folder / "images" / f"{index}.png"), pixels)
+        cv2.imwrite(str(folder / "masks" / f"{index}.png"), (pixels[..., 0] > 90).astype(np.uint8))
+    colours = [[0, 0, 0], [200, 30, 30]]
+    record = {"names": ["ground", "wall"], "colours": colours, "background_id": 0}
+    (folder / "classes.json").write_text(json.dumps(record))
+    return folder

@@ -1,0 +1,99 @@
+"""Trainings as programs of their own: killed and resumed, and shared by two processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from losszero_rt.checkpoint import read_checkpoint, read_weights
+from losszero_rt.errors import ModelError
+from train.state import read_step
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = "tests.train.training_program"
+NUM_STEPS = 9
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def environment() -> dict[str, str]:
+    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    kept = {key: value for key, value in os.environ.items() if key not in names}
+    return {**kept, "OMP_NUM_THREADS": "1"}
+
+
+def run(*words: str, launcher: tuple[str, ...] = ()) -> None:
+    command = [sys.executable, *launcher, "-m", PROGRAM, *words]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def weights_in(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(read_weights(folder, checkpoint=read_checkpoint(folder)))
+
+
+def assert_same(one: Path, other: Path) -> None:
+    ours, theirs = weights_in(one / "last"), weights_in(other / "last")
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def proof(out: Path, rank: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / f"proof-{rank}.json").read_text())
+    return found
+
+
+def step_on_disk(out: Path) -> int:
+    try:
+        return read_step(out / "state")
+    except ModelError:
+        return 0
+
+
+def test_a_training_killed_at_any_moment_and_resumed_ends_in_the_same_weights(
+    tmp_path: Path,
+) -> None:
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    wanted = int(np.random.default_rng().integers(1, NUM_STEPS - 1))
+    command = [sys.executable, "-m", PROGRAM, str(broken), "real"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
+    try:
+        while step_on_disk(broken) < wanted and process.poll() is None:
+            time.sleep(0.005)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert wanted <= step_on_disk(broken) < NUM_STEPS
+    run(str(broken), "real", "--resume")
+    run(str(whole), "real")
+    assert_same(broken, whole)
+
+
+def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
+    team, alone = tmp_path / "team", tmp_path / "alone"
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
+    run(str(team), "plain", launcher=torchrun)
+    run(str(alone), "plain", "--accumulate", "2")
+    assert_same(team, alone)
+    histories = [json.loads((out / "history.json").read_text()) for out in (team, alone)]
+    for ours, theirs in zip(*histories, strict=True):
+        for key in ("val_miou", "train_miou", "boundary_iou", "class_iou", "rates", "loss"):
+            assert ours[key] == pytest.approx(theirs[key], abs=1e-6, nan_ok=True), key
+    # A network with a name in the world, measured by both: every figure, with its interval.
+    for rank in (0, 1):
+        for part in ("areas", "outlines"):
+            assert proof(team, rank)[part] == proof(alone)[part]
+
+
+def test_processes_hold_one_state_where_statistics_are_learnt(tmp_path: Path) -> None:
+    run(str(tmp_path), "real", "--devices", "2")
+    assert proof(tmp_path, 0)["state"] == proof(tmp_path, 1)["state"]

@@ -1,0 +1,107 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from losszero_rt.checkpoint import load_network, read_checkpoint
+from losszero_rt.errors import ModelError, UsageError
+from train import reproduce as reproducing
+from train.averaging import average_checkpoints, mean_of
+from train.config import TrainConfig
+from train.data import Data
+from train.datasets import LabelledPicture
+from train.recipes import RECIPES
+from train.reproduce import RECEIPTS, Receipt, Stage, reproduce
+
+
+@pytest.fixture
+def receipt(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> Receipt:
+    """A model of a few steps: one stage, then two that start from it."""
+    recipes = {
+        "one": tiny_config,
+        "two": replace(tiny_config, seed=5),
+        "three": replace(tiny_config, seed=6),
+    }
+    made = Receipt(
+        stages=(
+            Stage(recipe="one"),
+            Stage(recipe="two", starts_from=("one",)),
+            Stage(recipe="three", starts_from=("one", "two")),
+        ),
+        averaged=("two", "three"),
+    )
+    monkeypatch.setattr(reproducing, "recipe", recipes.__getitem__)
+    monkeypatch.setitem(RECEIPTS, "tiny", made)
+    return made
+
+
+@pytest.fixture
+def data(pictures: list[LabelledPicture]) -> Data:
+    return Data(sources={"night_ride": pictures[:3]}, val=pictures[3:], train_probe=pictures[:1])
+
+
+@pytest.mark.usefixtures("receipt")
+def test_the_result_is_the_mean_of_what_the_receipt_averages(data: Data, tmp_path: Path) -> None:
+    record = reproduce("tiny", data=data, out=tmp_path, say=lambda _: None)
+    assert record is not None
+    assert record.scores["n"] == 1
+    final = load_network(tmp_path / "final")[0].state_dict()
+    parts = [load_network(tmp_path / name / "last")[0].state_dict() for name in ("two", "three")]
+    key = "segmentation_head.0.weight"
+    assert not torch.equal(parts[0][key], parts[1][key])
+    assert torch.allclose(final[key], (parts[0][key] + parts[1][key]) / 2)
+
+
+@pytest.mark.usefixtures("receipt")
+def test_what_is_done_is_not_done_again(data: Data, tmp_path: Path) -> None:
+    assert reproduce("tiny", data=data, out=tmp_path, time_limit_s=0, say=lambda _: None) is None
+    lines: list[object] = []
+    first = reproduce("tiny", data=data, out=tmp_path, say=lines.append)
+    assert any("three" in str(line) for line in lines)
+    lines.clear()
+    again = reproduce("tiny", data=data, out=tmp_path, say=lines.append)
+    assert lines == []
+    assert again == first
+
+
+def test_an_unknown_model_names_those_there_are(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="night-ride"):
+        reproduce("day-ride", data=data, out=tmp_path)
+
+
+def test_receipts_name_recipes_and_earlier_stages() -> None:
+    for receipt in RECEIPTS.values():
+        earlier: set[str] = set()
+        for stage in receipt.stages:
+            assert stage.recipe in RECIPES
+            assert set(stage.starts_from) <= earlier
+            earlier.add(stage.recipe)
+        assert set(receipt.averaged) <= earlier
+
+
+def test_counters_are_not_averaged() -> None:
+    states = [
+        {"weight": torch.tensor([value]), "seen": torch.tensor(count)}
+        for value, count in ((1.0, 3), (2.0, 5))
+    ]
+    mean = mean_of(states)
+    assert mean["weight"].item() == 1.5
+    assert mean["seen"].item() == 3
+
+
+@pytest.mark.usefixtures("receipt")
+def test_networks_of_two_kinds_are_not_averaged(
+    data: Data, tiny_config: TrainConfig, tmp_path: Path
+) -> None:
+    from losszero_rt.checkpoint import write_checkpoint
+    from losszero_rt.network import build_network
+
+    reproduce("tiny", data=data, out=tmp_path, say=lambda _: None)
+    spec = replace(tiny_config.network, decoder_channels=16)
+    record = replace(read_checkpoint(tmp_path / "one" / "last"), network=spec)
+    write_checkpoint(tmp_path / "wide", checkpoint=record, weights=build_network(spec).state_dict())
+    with pytest.raises(ModelError, match="another network"):
+        average_checkpoints(
+            [tmp_path / "one" / "last", tmp_path / "wide"], out=tmp_path / "x", val=data.val
+        )

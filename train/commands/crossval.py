@@ -1,0 +1,121 @@
+"""``python -m train crossval``: what a recipe is worth on pictures of rides it never saw."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from train.config import TrainConfig
+    from train.crossval import CrossValidation
+    from train.datasets import PictureSet
+    from train.loop import Accelerator
+
+
+@click.command()
+@click.argument("recipe_name", metavar="RECIPE")
+@click.option(
+    "--then",
+    "more_recipes",
+    multiple=True,
+    metavar="RECIPE",
+    help="Go on with this recipe from where the one before ends; may be repeated.",
+)
+@click.option("--data", "data_folder", type=click.Path(path_type=Path), help="Data folder.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True)
+@click.option(
+    "--fold-seed", type=int, default=1, show_default=True, help="Which rides share a fold."
+)
+@click.option("--seed", type=int, help="Seed of the trainings; the recipe's if left away.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Stretch or cut every recipe.")
+@click.option("--encoder-weights", help="imagenet-offline, imagenet, none, or a file.")
+@click.option("--resume", is_flag=True, help="Go on with what is in --out.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--accelerator",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+)
+@click.option("--time-limit-min", type=float, default=math.inf, help="Stop, to be resumed.")
+def crossval(
+    recipe_name: str,
+    more_recipes: tuple[str, ...],
+    data_folder: Path | None,
+    out: Path,
+    folds: int,
+    fold_seed: int,
+    seed: int | None,
+    epochs: int | None,
+    encoder_weights: str | None,
+    resume: bool,
+    threads: int,
+    workers: int,
+    accelerator: "Accelerator",
+    time_limit_min: float,
+) -> None:
+    """Train one network a fold and score every picture by the one that never saw its ride.
+
+    Writes crossval.json and crossval.md into --out when all folds are done.
+    """
+    import torch
+
+    from train.commands.pictures import changed_recipe, main_source, open_measured, other_sources
+    from train.crossval import cross_validate, fold_split
+    from train.fitting import with_classes
+
+    torch.set_num_threads(threads)
+    pictures = open_measured(data_folder)
+    changes = {"seed": seed, "encoder_weights": encoder_weights}
+    stages = {
+        name: with_classes(changed_recipe(name, epochs=epochs, changes=changes), pictures.classes)
+        for name in (recipe_name, *more_recipes)
+    }
+    first = stages[recipe_name]
+    result = cross_validate(
+        list(stages.values()),
+        pictures=pictures,
+        split=fold_split(pictures, folds=folds, seed=fold_seed),
+        source=main_source(first),
+        others=other_sources(data_folder, config=_all_sources(list(stages.values()))),
+        out=out,
+        resume=resume,
+        time_limit_s=60 * time_limit_min,
+        say=click.echo,
+        accelerator=accelerator,
+        workers=workers,
+    )
+    _report(result, pictures, stages, out)
+
+
+def _report(
+    result: "CrossValidation", pictures: "PictureSet", stages: "dict[str, TrainConfig]", out: Path
+) -> None:
+    """Print what is there; write it if it is everything."""
+    from losszero_rt.checkpoint import write_whole
+    from train.crossval_report import crossval_markdown, crossval_record
+
+    text = crossval_markdown(result, title=", then ".join(stages)) if result.folds else ""
+    click.echo(text)
+    if not result.complete:
+        planned = len(result.split.parts)
+        click.echo(f"{len(result.folds)} of {planned} folds done; go on with --resume")
+        return
+    recipes: dict[str, Any] = {name: config.as_dict() for name, config in stages.items()}
+    record = crossval_record(result, pictures=pictures, recipes=recipes)
+    content = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    write_whole(out / "crossval.json", content.encode())
+    write_whole(out / "crossval.md", text.encode())
+    click.echo(f"{out / 'crossval.json'}")
+
+
+def _all_sources(stages: "list[TrainConfig]") -> "TrainConfig":
+    """Return a configuration that wants every source that any of the stages wants."""
+    wanted = {name: 1.0 for each in stages for name, share in each.shares.items() if share}
+    num_rides = max(each.num_rides for each in stages)
+    return replace(stages[0], shares=wanted, num_rides=num_rides)

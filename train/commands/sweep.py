@@ -1,0 +1,110 @@
+"""``python -m train sweep``: search for a better configuration, without any network."""
+
+import math
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from train.config import TrainConfig
+    from train.data import Data
+    from train.datasets import PictureSet, Split
+    from train.tracking import Tracker
+
+
+@click.command()
+@click.argument("sweep_file", metavar="SWEEP.yaml", type=click.Path(path_type=Path))
+@click.option("--data", "data_folder", type=click.Path(path_type=Path), help="Data folder.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), help="How many in all.  [run_cap of the file, or 20]"
+)
+@click.option("--split", "split_path", type=click.Path(path_type=Path), help="Split file.")
+@click.option("--fold", type=click.IntRange(min=1), help="Fold of the split file to keep.")
+@click.option("--resume", is_flag=True, help="Go on with the sweep in --out.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--time-limit-min", type=float, default=math.inf, help="Stop, to be resumed.")
+@click.option(
+    "--track",
+    type=click.Choice(["offline", "online", "disabled"]),
+    default="disabled",
+    show_default=True,
+    help="Weights & Biases run of each trial, with its checkpoints.",
+)
+def sweep(
+    sweep_file: Path,
+    data_folder: Path | None,
+    out: Path,
+    trials: int | None,
+    split_path: Path | None,
+    fold: int | None,
+    resume: bool,
+    seed: int,
+    threads: int,
+    time_limit_min: float,
+    track: Any,
+) -> None:
+    """Search the parameters of a sweep file, in the format of W&B's sweep.yaml.
+
+    Writes trials.json, best.json, history.png and importance.png into --out. Parameters are
+    fields of the configuration by dotted name, e.g. learning_rate, loss.dice, phases.0.epochs.
+    """
+    import torch
+
+    from train.commands.pictures import open_measured
+    from train.commands.training_data import choose_split
+    from train.fitting import with_classes
+    from train.study import check_resume
+    from train.sweep import BEST_NAME, config_for, run_sweep
+    from train.sweep_file import read_sweep
+    from train.trial import training
+
+    check_resume(out, resume=resume)
+    torch.set_num_threads(threads)
+    asked = read_sweep(sweep_file)
+    pictures = open_measured(data_folder)
+    split = choose_split(pictures, given=split_path, out=out, fold=fold, writes=True)
+    read = partial(_read, pictures=pictures, split=split, fold=fold, given=data_folder, out=out)
+    study = run_sweep(
+        asked,
+        configure=partial(config_for, fit=lambda config: with_classes(config, pictures.classes)),
+        objective=training(partial(read, kept={}), metric=asked.metric, mode=track, say=click.echo),
+        out=out,
+        num_trials=trials,
+        time_limit_s=60 * time_limit_min,
+        resume=resume,
+        seed=seed,
+        say=click.echo,
+    )
+    best = study.best()
+    if best is not None:
+        click.echo(f"best: {asked.metric} {best.value:.4f} in {best.folder}, see {out / BEST_NAME}")
+
+
+def _read(
+    config: "TrainConfig",
+    tracker: "Tracker",
+    *,
+    pictures: "PictureSet",
+    split: "Split",
+    fold: int | None,
+    given: Path | None,
+    out: Path,
+    kept: "dict[str, Data]",
+) -> "Data":
+    """Return the pictures of a trial; those of the one before where it wants the same."""
+    from train.commands.training_data import SPLIT_NAME, training_data
+
+    noted = tracker.artifact(
+        out / SPLIT_NAME, kind="data", name=pictures.name, version=split.data_version
+    )
+    wanted = [name for name, share in config.shares.items() if share]
+    key = repr((config.num_rides, config.input, wanted))
+    if key not in kept:
+        kept.clear()
+        kept[key] = training_data(config, pictures, split=split, fold=fold, given=given)
+    return replace(kept[key], versions=(noted.ref,))

@@ -1,0 +1,106 @@
+"""The pictures of one training: what to learn from, what to keep, and what is trained on beside."""
+
+from pathlib import Path
+
+from losszero_rt.errors import UsageError
+from train.commands.pictures import main_source, open_measured, other_sources
+from train.config import TrainConfig
+from train.data import Data
+from train.datasets import PictureSet, Split, check_split, make_split, read_split, write_split
+from train.datasets.leaks import near_duplicates
+from train.datasets.splits import own_split
+from train.datasets.splitting import DEFAULT_RATIOS
+from train.fitting import with_classes
+
+SPLIT_NAME = "split.json"
+NUM_PROBE = 6
+
+
+def fit_to_data(config: TrainConfig, given: Path | None) -> tuple[TrainConfig, PictureSet]:
+    """Open the data set that ``--data`` means, and fit a recipe to its classes.
+
+    Returns:
+        The recipe, changed where the classes are others than its own, and the pictures.
+    """
+    pictures = open_measured(given)
+    return with_classes(config, pictures.classes), pictures
+
+
+def choose_split(
+    pictures: PictureSet, *, given: Path | None, out: Path, fold: int | None, writes: bool
+) -> Split:
+    """Return the split of a training, and keep it in the training's folder.
+
+    Args:
+        pictures: The data set.
+        given: A split file; without one the split that ``out`` keeps, else the data set's own,
+            else 6:2:2 by ride.
+        out: The training's folder.
+        fold: Which fold is asked for; needs a file.
+        writes: Whether this process is the one that writes.
+
+    Raises:
+        UsageError: If ``fold`` is given without a file.
+        InputError: If a split is of other data.
+    """
+    kept = out / SPLIT_NAME
+    if given is not None:
+        split = read_split(given)
+    elif fold is not None:
+        raise UsageError(
+            f"--fold {fold} without --split",
+            remedy="python -m train split DATA --folds 5 --out split.json",
+        )
+    elif kept.exists():
+        split = read_split(kept)
+    else:
+        split = own_split(pictures)
+        if not {"train", "val"} <= set(split.parts):
+            pairs = [(pair.first, pair.second) for pair in near_duplicates(pictures)]
+            split = make_split(pictures, ratios=DEFAULT_RATIOS, joined=pairs)
+    if split.scheme != "own":
+        check_split(split, pictures)
+    if writes:
+        write_split(split, kept)
+    return split
+
+
+def training_data(
+    config: TrainConfig,
+    pictures: PictureSet,
+    *,
+    split: Split,
+    fold: int | None,
+    given: Path | None,
+    versions: tuple[str, ...] = (),
+) -> Data:
+    """Return the parts of a data set, and what a recipe wants beside it.
+
+    Args:
+        config: The recipe.
+        pictures: The data set.
+        split: Its parts.
+        fold: The fold that is kept, from 1; None keeps the part ``val``.
+        given: The folder where other data sets may lie.
+        versions: References of the data in the lineage.
+
+    Raises:
+        UsageError: If the split has no such parts.
+    """
+    if fold is not None:
+        trained_on, kept = split.fold(fold)
+    elif {"train", "val"} <= set(split.parts):
+        trained_on, kept = split.parts["train"], split.parts["val"]
+    else:
+        raise UsageError(
+            f"a split into {', '.join(split.parts)}",
+            accepted="parts train and val, or --fold K of its folds",
+        )
+    learnt = pictures.subset(trained_on)
+    others = other_sources(given, config=config)
+    return Data(
+        sources={main_source(config): learnt, **others},
+        val=pictures.subset(kept),
+        train_probe=learnt[:NUM_PROBE],
+        versions=versions,
+    )

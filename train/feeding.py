@@ -1,0 +1,90 @@
+"""Batches in the order of the steps, drawn ahead by processes beside the training.
+
+Each worker draws whole batches. They travel as NumPy arrays through a pipe, not through shared
+memory, so a small /dev/shm (64 MB in a container) is enough. Workers are spawned, never forked:
+a forked process would inherit threads and accelerator state that do not survive it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from losszero_rt.errors import LossZeroError
+from train.batch import Batch
+from train.sampling import Sampler
+from train.team import Team
+
+PREFETCHED = 2
+
+
+@dataclass(frozen=True)
+class StepBatches(Dataset["Batch | LossZeroError"]):
+    """The share of one process in the batch of every step.
+
+    Attributes:
+        sampler: Draws the samples.
+        rank: Which process of the team.
+        team_size: How many there are.
+    """
+
+    sampler: Sampler
+    rank: int
+    team_size: int
+
+    def __getitem__(self, step: int) -> Batch | LossZeroError:
+        config = self.sampler.config
+        epoch, step_in_epoch = config.locate(step)
+        slots = np.arange(config.phase_of(epoch).batch_size)
+        share = np.array_split(slots, self.team_size)[self.rank]
+        try:
+            return self.sampler.batch(epoch, step_in_epoch, slots=share.tolist())
+        except LossZeroError as error:
+            # Raised here, it would arrive wrapped in a traceback of another process.
+            return error
+
+
+def batches_from(step: int, *, sampler: Sampler, team: Team, workers: int) -> Iterator[Batch]:
+    """Yield the batches of steps ``step`` to the last, this process's share of each.
+
+    Args:
+        step: First step, counted from 0.
+        sampler: Draws the samples; with workers it is copied into each.
+        team: The processes that share the training.
+        workers: Processes that draw beside this one; with 0 this one draws.
+
+    Raises:
+        InputError: If a picture cannot be read, wherever it was read.
+    """
+    batches = StepBatches(sampler, team.rank, team.size)
+    options: dict[str, Any] = {}
+    if workers:
+        options = {
+            "num_workers": workers,
+            "multiprocessing_context": "spawn",
+            "prefetch_factor": PREFETCHED,
+            "worker_init_fn": _one_thread,
+        }
+    steps = range(step, sampler.config.num_steps)
+    loader: DataLoader[Batch | LossZeroError] = DataLoader(
+        batches, batch_size=None, sampler=steps, collate_fn=_as_it_is, **options
+    )
+    for batch in loader:
+        if isinstance(batch, LossZeroError):
+            raise batch
+        yield batch
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _one_thread(worker: int) -> None:
+    """Leave the other cores to the training."""
+    del worker
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

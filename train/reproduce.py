@@ -1,0 +1,114 @@
+"""How the models that ship were made: stages, in order, that anyone can run again."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
+from losszero_rt.errors import UsageError
+from losszero_rt.timings import now_s
+from train.averaging import average_checkpoints, mean_of
+from train.data import Data
+from train.fitting import with_epochs
+from train.loop import train
+from train.recipes import recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One training on the way.
+
+    Attributes:
+        recipe: Name of its recipe, and of its folder.
+        starts_from: Names of the stages whose last weights it starts from, averaged where there
+            are several; empty for the encoder's own weights.
+    """
+
+    recipe: str
+    starts_from: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """A model: its trainings, and whose last weights are averaged in the end.
+
+    Attributes:
+        stages: In the order in which they run.
+        averaged: Names of stages.
+    """
+
+    stages: tuple[Stage, ...]
+    averaged: tuple[str, ...]
+
+
+RECEIPTS: dict[str, Receipt] = {
+    "night-ride": Receipt(
+        stages=(
+            Stage(recipe="night-ride"),
+            Stage(recipe="night-ride-whole", starts_from=("night-ride",)),
+            Stage(recipe="night-ride-free", starts_from=("night-ride-whole",)),
+            Stage(recipe="night-ride-wary", starts_from=("night-ride-whole",)),
+            Stage(recipe="night-ride-last", starts_from=("night-ride-free", "night-ride-wary")),
+        ),
+        averaged=("night-ride-free", "night-ride-wary", "night-ride-last"),
+    )
+}
+
+
+def reproduce(
+    name: str,
+    *,
+    data: Data,
+    out: Path,
+    epochs: int | None = None,
+    time_limit_s: float = math.inf,
+    say: Callable[[str], object] = print,
+) -> Checkpoint | None:
+    """Make a model again: run its stages, then average.
+
+    A stage that is done is not run again and one that was interrupted goes on, so the same call
+    after a kill continues where it was.
+
+    Args:
+        name: Which model.
+        data: What the recipes train on.
+        out: Folder that gets one training a stage, and the result in ``final``.
+        epochs: Cut or stretch every stage to so many; None runs them as they were.
+        time_limit_s: Stop after this much time, to be continued.
+        say: Receives a line for every epoch.
+
+    Returns:
+        The record of ``out/final``; None if the time ended before.
+    """
+    if name not in RECEIPTS:
+        raise UsageError(f"unknown model {name!r}", accepted=f"models: {', '.join(RECEIPTS)}")
+    receipt, until_s = RECEIPTS[name], now_s() + time_limit_s
+    for stage in receipt.stages:
+        config = recipe(stage.recipe)
+        if epochs is not None:
+            config = with_epochs(config, epochs)
+        folder = out / stage.recipe
+        if _epochs_done(folder) >= config.num_epochs:
+            continue
+        before = [load_network(out / name / "last")[0] for name in stage.starts_from]
+        weights = mean_of([network.state_dict() for network in before]) if before else None
+        train(
+            config,
+            data=data,
+            out=folder,
+            resume=(folder / "state").exists(),
+            start_from=weights,
+            time_limit_s=max(0.0, until_s - now_s()),
+            say=lambda line, stage=stage: say(f"{stage.recipe}: {line}"),  # type: ignore[misc]
+        )
+        if _epochs_done(folder) < config.num_epochs:
+            return None
+    folders = [out / stage / "last" for stage in receipt.averaged]
+    return average_checkpoints(folders, out=out / "final", val=data.val)
+
+
+def _epochs_done(folder: Path) -> int:
+    """Return the epochs of the checkpoint that a stage wrote last; 0 without one."""
+    last = folder / "last"
+    return read_checkpoint(last).epoch if last.exists() else 0

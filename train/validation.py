@@ -1,0 +1,96 @@
+"""What the averaged weights are worth: pictures dealt out to all processes, counts put together.
+
+Shape letters: n pictures, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from losszero_rt.metrics import BoundaryScores, Scores, boundary_counts, confusion_matrix
+from train.config import TrainConfig
+from train.datasets.picture import LabelledPicture
+from train.evaluate import predict
+from train.panels import Panel
+from train.team import Team
+
+NUM_PANELS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Scores of a set of pictures.
+
+    Attributes:
+        areas: Confusion of areas.
+        outlines: Boundary counts.
+        panels: A few of the pictures with what the network makes of them.
+    """
+
+    areas: Scores
+    outlines: BoundaryScores
+    panels: list[Panel]
+
+
+def measure(
+    network: nn.Module,
+    pictures: Sequence[LabelledPicture],
+    *,
+    config: TrainConfig,
+    team: Team,
+    device: torch.device,
+) -> Measured:
+    """Score a network on pictures, each at the size of its mask.
+
+    Every process scores every ``team.size``-th picture. The counts of each picture are kept
+    apart and in order while they are summed over the processes, so figures and their intervals
+    do not depend on how many processes there are.
+
+    Args:
+        network: Left in evaluation mode.
+        pictures: At least one, the same in every process.
+        config: Input and classes.
+        team: The processes that share the work.
+        device: Where counts may be summed over the team.
+    """
+    network.eval()
+    classes = config.classes
+    num_classes = classes.num_classes
+    areas = np.zeros((len(pictures), num_classes, num_classes), np.int64)
+    outlines = np.zeros((len(pictures), num_classes, 2), np.int64)
+    panels: list[Panel] = []
+    for index in range(team.rank, len(pictures), team.size):
+        picture = pictures[index]
+        labels_HW = predict(network, picture.pixels_HWC, spec=config.input)
+        for counts, count in ((areas, confusion_matrix), (outlines, boundary_counts)):
+            counts[index] = count(
+                labels_HW,
+                truth=picture.labels_HW,
+                num_classes=num_classes,
+                ignored_id=classes.ignored_id,
+            )
+        if len(panels) < NUM_PANELS:
+            panels.append(_panel(picture, labels_HW, config))
+    return Measured(
+        areas=Scores(matrices=_summed(areas, team, device), classmap=classes),
+        outlines=BoundaryScores(counts=_summed(outlines, team, device), classmap=classes),
+        panels=panels,
+    )
+
+
+def _summed(counts: np.ndarray, team: Team, device: torch.device) -> np.ndarray:
+    total: np.ndarray = team.total(torch.from_numpy(counts).to(device)).cpu().numpy()
+    return total
+
+
+def _panel(picture: LabelledPicture, labels_HW: np.ndarray, config: TrainConfig) -> Panel:
+    return Panel(
+        name=picture.name,
+        pixels_HWC=picture.pixels_HWC,
+        labels_HW=labels_HW,
+        truth_HW=picture.labels_HW,
+        classes=config.classes,
+    )
