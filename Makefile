@@ -3,17 +3,29 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast lint types imports check bench clean
+.PHONY: demo test test-fast test-gpu trt-plan lint types imports check bench clean
 
 demo: $(VENV)/.base
 	$(BIN)/losszero-rt demo --out ride.mp4 --labels ride_labels --force
 	$(BIN)/losszero-rt ride.mp4 --out overlay.mp4 --labels ride_labels --report overlay.json --force
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -m "not gpu and not trt_plan"
 
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# On a machine with an NVIDIA GPU, after: pip install -e '.[dev,tensorrt]'
+test-gpu: $(VENV)/.dev
+	LOSSZERO_REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu --timeout=1800
+
+# The compiler's own Python without its libraries: no GPU, and nothing of it is installed.
+trt-plan: $(VENV)/.dev .trt_wheels
+	$(BIN)/python -m pytest -m trt_plan
+
+.trt_wheels: | $(VENV)/bin/python
+	$(BIN)/pip download --quiet --no-deps --dest $@.part torch-tensorrt==2.14.0 dllist
+	mv $@.part $@
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ import numpy as np
 import openvino
 
 from benchmarks.machine import code_facts, machine_facts, versions
-from export.compile_openvino import convert_logits, with_labels
+from export.compile_openvino import convert_graph, with_labels
 from export.trace import LogitsGraph
 from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
 
@@ -32,7 +32,7 @@ def compiled(run: Path, *, precision: str) -> Any:
     network, checkpoint = load_network(run / "last")
     graph = LogitsGraph(network, spec=checkpoint.input).eval()
     size = checkpoint.input.size
-    model = with_labels(convert_logits(graph, size=size), size=size)
+    model = with_labels(convert_graph(graph, size=size), size=size)
     model.reshape([1, *size, 3])
     options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
     return openvino.Core().compile_model(model, "CPU", options)

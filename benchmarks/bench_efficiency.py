@@ -21,8 +21,9 @@ from benchmarks.program import our_command, read_report, run_program
 from benchmarks.record import Claim, Outcome, conduct
 from benchmarks.scene import HUD_LINE, Spent, default_painter, frames_of, spent
 from losszero_rt.bundle import Bundle, find_bundle
+from losszero_rt.cores import num_cores
 from losszero_rt.engine import EngineOptions
-from losszero_rt.engine.openvino_engine import OpenVinoEngine, num_cores
+from losszero_rt.engine.openvino_engine import OpenVinoEngine
 from losszero_rt.frame import Frame
 from losszero_rt.overlay import class_shares
 from losszero_rt.pipeline.painter import Painter

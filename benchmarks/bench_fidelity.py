@@ -23,7 +23,8 @@ from export.labelled import LabelledPicture, read_labelled
 from export.parity import compare, judge, judge_eager
 from losszero_rt.bundle import CLASS_POINTS_MAX, MIOU_POINTS_MAX, Bundle, find_bundle
 from losszero_rt.engine import EngineOptions
-from losszero_rt.engine.openvino_engine import OpenVinoEngine, capable_precisions
+from losszero_rt.engine.openvino_engine import OpenVinoEngine
+from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.metrics import ScoreKeeper, Scores
 from losszero_rt.pipeline.outlets import read_label_file
 from losszero_rt.ride import Ride, RideSpec

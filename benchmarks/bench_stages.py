@@ -17,8 +17,10 @@ from benchmarks.options import Options
 from benchmarks.record import Claim, Outcome, conduct
 from benchmarks.scene import HUD_LINE, find_labels, find_shares, make_inputs, read_frames, spent
 from losszero_rt.bundle import Bundle, find_bundle
+from losszero_rt.cores import num_cores
 from losszero_rt.engine import Engine, EngineOptions, Precision, Ticket
-from losszero_rt.engine.openvino_engine import OpenVinoEngine, capable_precisions, num_cores
+from losszero_rt.engine.openvino_engine import OpenVinoEngine
+from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.frame import Frame, Planes, VideoInfo
 from losszero_rt.overlay import Blender, Hud, Legend, class_shares
 

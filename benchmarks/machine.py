@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.options import ROOT
-from losszero_rt.engine.openvino_engine import num_cores
+from losszero_rt.cores import num_cores
 
 PACKAGES = ("av", "numpy", "opencv-python", "openvino", "torch")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")

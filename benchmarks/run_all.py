@@ -18,7 +18,10 @@ from benchmarks.options import RESULTS, ROOT, Options, build_parser, to_options
 from losszero_rt.bundle import find_bundle
 from losszero_rt.timings import now_s
 
-SCRIPTS = ("ride", "startup", "fidelity", "stages", "encoder", "efficiency", "memory", "peers")
+SCRIPTS = (
+    *("ride", "startup", "fidelity", "stages", "cam", "encoder"),
+    *("efficiency", "memory", "training", "peers"),
+)
 TIMEOUT_S = 900.0
 BUSY_LOAD = 0.5
 

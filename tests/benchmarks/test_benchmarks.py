@@ -63,7 +63,7 @@ def test_a_result_of_other_code_is_measured_again(tmp_path: Path) -> None:
 def test_every_script_has_its_place_in_run_all() -> None:
     folder = Path(run_all.__file__).parent
     found = {path.stem.removeprefix("bench_") for path in folder.glob("bench_*.py")}
-    assert found - {"candidates"} == set(run_all.SCRIPTS)
+    assert found - {"candidates", "gpu"} == set(run_all.SCRIPTS)
 
 
 def test_digest_changes_with_any_line_of_code(tmp_path: Path) -> None:
