@@ -10,10 +10,10 @@ demo: $(VENV)/.base
 	$(BIN)/losszero-rt ride.mp4 --out overlay.mp4 --labels ride_labels --report overlay.json --force
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not gpu and not trt_plan"
+	$(BIN)/python -m pytest -n auto -m "not gpu and not trt_plan"
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 # On a machine with an NVIDIA GPU, after: pip install -e '.[dev,tensorrt]'
 test-gpu: $(VENV)/.dev

@@ -25,7 +25,7 @@ from benchmarks.scene import make_inputs, read_frames
 from export.labelled import read_labelled
 from export.parity import compare, judge, judge_eager
 from losszero_rt.bundle import Bundle
-from losszero_rt.engine import EngineOptions, open_engine
+from losszero_rt.engine import EngineOptions, Precision, open_engine
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.engine.tensorrt_engine import find_gpu, gpu_facts, import_tensorrt
 from losszero_rt.errors import ExitCode, ModelError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import torch
 
 BATCHES = (1, 2, 8)
+EAGER_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 NUM_FRAMES, QUICK_FRAMES = 240, 8
 NUM_REQUESTS = 4
 WARMUP = 20
@@ -80,15 +81,7 @@ def measure(options: Options) -> Outcome:
 
 def torch_rows(bundle: Bundle, inputs_NHWC: np.ndarray, *, device: "torch.device") -> list[Row]:
     """Time the eager engine in both precisions, and torch's own compiler in fp16."""
-    rows = []
-    for precision in ("fp32", "fp16"):
-        start_s = now_s()
-        options = EngineOptions(device=str(device), precision=precision)  # type: ignore[arg-type]
-        engine = open_engine(bundle, name="eager", options=options)
-        load_s = now_s() - start_s
-        ms = host_ms(lambda one, engine=engine: engine.submit(one).result(), inputs_NHWC)  # type: ignore[misc]
-        rows.append(row_of("eager", precision, ms, load_s=load_s))
-        engine.close()
+    rows = [eager_row(bundle, inputs_NHWC, device=device, precision=p) for p in EAGER_PRECISIONS]
     start_s = now_s()
     labels = compiled_labels(bundle, device=device)
     labels(inputs_NHWC[:1])
@@ -96,6 +89,19 @@ def torch_rows(bundle: Bundle, inputs_NHWC: np.ndarray, *, device: "torch.device
         row_of("torch.compile", "fp16", host_ms(labels, inputs_NHWC), load_s=now_s() - start_s)
     )
     return rows
+
+
+def eager_row(
+    bundle: Bundle, inputs_NHWC: np.ndarray, *, device: "torch.device", precision: Precision
+) -> Row:
+    """Time the eager engine in one precision."""
+    start_s = now_s()
+    options = EngineOptions(device=str(device), precision=precision)
+    engine = open_engine(bundle, name="eager", options=options)
+    load_s = now_s() - start_s
+    ms = host_ms(lambda one: engine.submit(one).result(), inputs_NHWC)
+    engine.close()
+    return row_of("eager", precision, ms, load_s=load_s)
 
 
 def engine_row(bundle: Bundle, inputs_NHWC: np.ndarray, *, batch: int) -> Row:

@@ -26,7 +26,6 @@ from export.tensorrt_engines import (
     Say,
     add_engines,
     prove_engines,
-    refuse_objects,
     settle_engines,
 )
 from export.trace import LogitsGraph, compiled_graph
@@ -40,7 +39,7 @@ from losszero_rt.bundle import (
     new_bundle_folder,
     seal,
 )
-from losszero_rt.checkpoint import Checkpoint, load_network
+from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
 from losszero_rt.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -65,9 +64,8 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
     """
     engines = settle_engines(config, say=say)
     notes = read_notes(config.notes) if config.notes else ""
+    refuse_objects(config.checkpoint)
     network, checkpoint = load_network(config.checkpoint)
-    if "tensorrt" in engines:
-        refuse_objects(checkpoint.network)
     pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
     dataset = _dataset_name(config)
     with new_bundle_folder(config.out, force=config.force) as folder:
@@ -115,6 +113,22 @@ def _refuse_different(bundle: Bundle) -> None:
                 if fault
             ),
             accepted=f"{MIOU_POINTS_MAX} points of mean IoU, {CLASS_POINTS_MAX} of a class",
+        )
+
+
+def refuse_objects(checkpoint: Path) -> None:
+    """Raise ModelError for a checkpoint whose network cannot be a static graph; opens no weights.
+
+    Finding objects ends in as many boxes as there are: torch.export refuses it, OpenVINO has no
+    converter for how the boxes are filled in, and TensorRT none for suppressing their overlaps.
+    """
+    spec = read_checkpoint(checkpoint).network
+    if spec.architecture == "mask-rcnn":
+        raise ModelError(
+            f"{checkpoint} is a {spec.architecture} network, which finds objects and has no "
+            "static graph",
+            accepted="networks that give every pixel a class; this one runs in the eager engine",
+            remedy=f"losszero-rt CLIP --model {checkpoint}",
         )
 
 

@@ -12,7 +12,6 @@ from losszero_rt.bundle import Bundle, seal
 from losszero_rt.engine.engine_trust import record_trust
 from losszero_rt.engine.tensorrt_engine import find_gpu, import_tensorrt
 from losszero_rt.errors import ModelError
-from losszero_rt.network import NetworkSpec
 
 Built = Literal["openvino", "tensorrt"]
 Say = Callable[[str], None]
@@ -43,20 +42,6 @@ def settle_engines(config: ExportConfig, *, say: Say) -> tuple[Built, ...]:
         say(f"tensorrt is left out: {error}")
         return ("openvino",)
     return ("openvino", "tensorrt") if config.engine == "all" else ("tensorrt",)
-
-
-def refuse_objects(spec: NetworkSpec) -> None:
-    """Raise ModelError for a network whose graph cannot be static.
-
-    Finding objects ends in as many boxes as there are; torch.export refuses it, and neither
-    suppression of overlaps nor pooling of regions has a converter.
-    """
-    if spec.architecture == "mask-rcnn":
-        raise ModelError(
-            f"a TensorRT engine of {spec.architecture}, which finds objects",
-            accepted="networks that give every pixel a class",
-            remedy="--engine eager --device cuda runs the checkpoint itself",
-        )
 
 
 def add_engines(bundle: Bundle, *, config: ExportConfig, say: Say) -> Bundle:

@@ -25,18 +25,12 @@ FORMAT = 1
 RECORD_NAME = "checkpoint.json"
 WEIGHTS_NAME = "weights.safetensors"
 RECORD_BYTES_MAX = 1 << 20
-WEIGHTS_BYTES_MAX = 1 << 30
+# The largest known network, SAM over ViT-huge, has 2.4 GiB.
+WEIGHTS_BYTES_MAX = 4 << 30
 _REMEDY = "train again, or copy the folder again from where it was trained"
-_KEYS = {
-    "format": int,
-    "network": dict,
-    "input": dict,
-    "classes": dict,
-    "scores": dict,
-    "data": dict,
-    "epoch": int,
-    "version": str,
-    "weights_sha256": str,
+_KEYS: dict[str, type] = {
+    **dict.fromkeys(("network", "input", "classes", "scores", "data"), dict),
+    **{"format": int, "epoch": int, "version": str, "weights_sha256": str},
 }
 
 
@@ -103,12 +97,18 @@ def write_checkpoint(
         The record as written.
 
     Raises:
-        ModelError: If a weight is NaN or infinite.
+        ModelError: If a weight is NaN or infinite, or there are more than can be read again.
     """
     from safetensors.torch import save
 
     _check_finite(weights, str(folder))
     content = save({key: value.contiguous() for key, value in weights.items()})
+    if len(content) > WEIGHTS_BYTES_MAX:
+        raise ModelError(
+            f"{folder / WEIGHTS_NAME} would have {len(content)} bytes",
+            accepted=f"weights of at most {WEIGHTS_BYTES_MAX} bytes, or nothing could read them",
+            remedy="train a network with a smaller encoder",
+        )
     written = replace(checkpoint, weights_sha256=hashlib.sha256(content).hexdigest())
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / WEIGHTS_NAME, content)

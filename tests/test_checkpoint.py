@@ -10,6 +10,7 @@ import torch
 from losszero_rt.checkpoint import (
     FORMAT,
     RECORD_NAME,
+    WEIGHTS_BYTES_MAX,
     WEIGHTS_NAME,
     Checkpoint,
     load_network,
@@ -94,6 +95,20 @@ def test_weights_that_are_no_safetensors_are_refused(folder: Path, content: byte
     change_record(folder, weights_sha256=hashlib.sha256(content).hexdigest())
     with pytest.raises(ModelError, match="not safetensors"):
         load_network(folder)
+
+
+def test_weights_that_could_not_be_read_again_are_never_written(
+    tmp_path: Path, weights: Mapping[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("losszero_rt.checkpoint.WEIGHTS_BYTES_MAX", 1000)
+    with pytest.raises(ModelError, match=r"have \d{5,} bytes\. weights of at most 1000 bytes"):
+        write_checkpoint(tmp_path / "new", checkpoint=RECORD, weights=weights)
+    assert not (tmp_path / "new").exists()
+
+
+def test_room_is_left_for_the_largest_encoder() -> None:
+    # timm's samvit_huge_patch16 alone has 637 million parameters in float32.
+    assert WEIGHTS_BYTES_MAX > 4 * 637_000_000
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

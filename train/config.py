@@ -163,8 +163,18 @@ class TrainConfig:
                 f"{self.network.num_classes} outputs",
                 accepted="the same number of each",
             )
+        self._check_background()
         self._check_choices()
         self._check_pastes()
+
+    def _check_background(self) -> None:
+        """Refuse objects of another background than the classes'; other networks have none."""
+        ids = (self.network.background_id, self.classes.background_id)
+        if self.network.architecture == "mask-rcnn" and ids[0] != ids[1]:
+            raise UsageError(
+                f"a mask-rcnn network with background_id {ids[0]}, classes with {ids[1]}",
+                accepted="the same background_id in both",
+            )
 
     def _check_choices(self) -> None:
         for name, value, choices in (

@@ -30,7 +30,7 @@ from train.datasets import (
 from train.datasets.leaks import find_leaks, near_duplicates
 from train.loop import Accelerator, is_done, train
 from train.scored import Scored, joined, read_scored, score_all, write_scored
-from train.state import Progress
+from train.state import Progress, has_state
 
 SPLIT_NAME = "split.json"
 STAGES_NAME = "stages.json"
@@ -194,13 +194,12 @@ def _trained(
         if not (place / END_NAME).exists():
             if now_s() >= deadline_s:
                 return False
-            limit_s = _elapsed_s(place) + deadline_s - now_s()
             progress = training(
                 stage,
                 out=place,
-                resume=(place / "state").exists(),
+                resume=has_state(place / "state"),
                 start_from=weights,
-                time_limit_s=limit_s,
+                time_limit_s=deadline_s - now_s(),
             )
             if not is_done(progress, stage):
                 return False
@@ -214,15 +213,6 @@ def stage_folders(folder: Path, num_stages: int) -> list[Path]:
     """Return where each stage of a fold is trained: the last one in the fold's own folder."""
     before = [folder / f"stage-{number}" for number in range(1, num_stages)]
     return [*before, folder]
-
-
-def _elapsed_s(folder: Path) -> float:
-    """Return the training time that the state in a folder has behind it."""
-    try:
-        record = json.loads((folder / "state" / "state.json").read_text(encoding="utf-8"))
-        return float(record["progress"]["elapsed_s"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
 
 
 def _judged(stages: Sequence[TrainConfig], kept: PictureSet, folder: Path, index: int) -> Fold:

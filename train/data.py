@@ -1,5 +1,7 @@
 """What a training sees and what it is measured on."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from losszero_rt.errors import InputError
 from train.config import SourceName
 from train.datasets.picture import LabelledPicture
+from train.datasets.picture_set import PictureSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +21,14 @@ class Data:
         val: Pictures that are never trained on.
         train_probe: Training pictures that are scored like ``val``, to show the gap.
         versions: References of the data in the lineage of what is made from them.
+        split_version: Digest of the split and of the files it was made for; empty if unknown.
     """
 
     sources: Mapping[SourceName, Sequence[LabelledPicture]]
     val: Sequence[LabelledPicture]
     train_probe: Sequence[LabelledPicture]
     versions: tuple[str, ...] = ()
+    split_version: str = ""
 
     def __post_init__(self) -> None:
         for name, pictures in (("val", self.val), ("train_probe", self.train_probe)):
@@ -37,3 +42,23 @@ class Data:
         """Return the counts for the checkpoint's record."""
         counts = {str(name): len(pictures) for name, pictures in self.sources.items()}
         return {"train": counts, "val": len(self.val)}
+
+    def identity(self) -> dict[str, str]:
+        """Return what tells these pictures from others: by part, their number and a digest.
+
+        The digest is of the names, in order, so nothing is read that is read lazily.
+        """
+        parts: dict[str, Sequence[LabelledPicture]] = {
+            f"train {name}": pictures for name, pictures in sorted(self.sources.items())
+        }
+        parts["val"] = self.val
+        known = {part: _identity(pictures) for part, pictures in parts.items() if len(pictures)}
+        return known | ({"split": self.split_version[:12]} if self.split_version else {})
+
+
+def _identity(pictures: Sequence[LabelledPicture]) -> str:
+    if isinstance(pictures, PictureSet):
+        names = list(pictures.names)
+    else:
+        names = [picture.name for picture in pictures]
+    return f"n={len(names)} {hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]}"

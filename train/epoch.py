@@ -30,7 +30,7 @@ class EpochResult:
 
     Attributes:
         epoch: Epochs done.
-        loss: Mean loss of its steps.
+        loss: Mean loss of its steps; NaN where fp16 skipped them all.
         rate: Learning rate of its last step.
         images_per_s: Crops learnt from in a second, measuring and writing left out.
         val: What the averaged weights are worth on pictures that are never trained on.
@@ -55,7 +55,7 @@ class EpochResult:
         return {
             "epoch": self.epoch,
             "step": progress.step,
-            "loss": round(self.loss, 5),
+            "loss": json_number(round(self.loss, 5)),
             "val_miou": _rounded(val.miou),
             "train_miou": _rounded(self.probe.areas.miou),
             "gap": _rounded(self.gap),
@@ -116,8 +116,9 @@ def measure_epoch(session: Session, data: Data, *, steps_per_s: float) -> EpochR
     network = session.learner.average.network
     epoch = config.locate(progress.step)[0]
     phase = config.phase_of(epoch - 1)
-    loss = torch.tensor(progress.epoch_loss / config.steps_in(phase), device=session.device)
-    progress.epoch_loss = 0.0
+    mean = progress.epoch_loss / progress.epoch_steps if progress.epoch_steps else math.nan
+    loss = torch.tensor(mean, device=session.device)
+    progress.epoch_loss, progress.epoch_steps = 0.0, 0
     val, probe = (
         measure(network, pictures, config=config, team=team, device=session.device)
         for pictures in (data.val, data.train_probe)

@@ -12,10 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from losszero_rt.errors import LossZeroError
 from train.batch import Batch
+from train.datasets.picture_set import CACHE_BYTES_MAX, PictureSet
 from train.sampling import Sampler
 from train.team import Team
 
@@ -67,7 +68,7 @@ def batches_from(step: int, *, sampler: Sampler, team: Team, workers: int) -> It
             "num_workers": workers,
             "multiprocessing_context": "spawn",
             "prefetch_factor": PREFETCHED,
-            "worker_init_fn": _one_thread,
+            "worker_init_fn": _settle_in,
         }
     steps = range(step, sampler.config.num_steps)
     loader: DataLoader[Batch | LossZeroError] = DataLoader(
@@ -83,8 +84,13 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _one_thread(worker: int) -> None:
-    """Leave the other cores to the training."""
+def _settle_in(worker: int) -> None:
+    """Leave the other cores to the training, and the other workers their share of the memory."""
     del worker
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    info = get_worker_info()
+    if info is not None and isinstance(info.dataset, StepBatches):
+        for pictures in info.dataset.sampler.sources.values():
+            if isinstance(pictures, PictureSet):
+                pictures.limit_memory(CACHE_BYTES_MAX // info.num_workers)

@@ -43,6 +43,7 @@ __all__ = ["Accelerator", "Data", "open_session", "take_step", "train"]
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 _FORMATS: Mapping[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+_WITH_UNUSED = ("pspnet", "dpt")  # part of whose encoder never gets a gradient
 _CPU_OUT_OF_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 
 
@@ -70,7 +71,8 @@ def train(
             ``state`` and ``history.json``.
         resume: Go on from ``out/state``.
         start_from: Weights to start from instead of the configured encoder weights.
-        time_limit_s: Stop after this training time, state written, to be resumed another day.
+        time_limit_s: Stop after this time of this call, state written, to be resumed another day;
+            a step is taken in any case.
         save_every_s: Write the state this often; a kill loses no more than this.
         say: Receives one line an epoch.
         tracker: Is told the loss of every step and everything about every epoch.
@@ -82,12 +84,13 @@ def train(
         Where it stands.
 
     Raises:
-        ModelError: If ``resume`` finds no state or that of another configuration; see also
-            :func:`take_step`.
+        ModelError: If ``resume`` finds no state or that of another configuration or other data;
+            see also :func:`take_step`.
     """
+    called_s, identity = now_s(), data.identity()
     session = open_session(config, start_from, accelerator=accelerator, devices=devices)
     if resume:
-        session.restore(out / "state")
+        session.restore(out / "state", data=identity)
     progress = session.progress
     sampler = Sampler(config=config, sources=data.sources, with_objects=session.learns_objects)
     batches = batches_from(progress.step, sampler=sampler, team=session.team, workers=workers)
@@ -100,9 +103,9 @@ def train(
         if config.locate(progress.step)[1] == 0:
             close_epoch(session, pace, data=data, out=out, say=say, tracker=tracker)
             pace = Pace(progress.step)
-        over = math.isfinite(time_limit_s) and session.agree(progress.elapsed_s > time_limit_s)
+        over = math.isfinite(time_limit_s) and session.agree(now_s() - called_s > time_limit_s)
         if over or is_done(progress, config) or now_s() - saved_s > save_every_s:
-            session.save(out / "state")
+            session.save(out / "state", data=identity)
             saved_s = now_s()
         if over:
             break
@@ -125,9 +128,11 @@ def take_step(session: Session, batch: Batch) -> float:
     the same samples, so the batch stays what the recipe says.
 
     Raises:
-        ModelError: If the loss is not finite, or memory does not suffice for a single picture.
+        ModelError: If the loss or a gradient is not finite, the weights left as they were; or if
+            memory does not suffice for a single picture.
     """
-    config, learner, step = session.config, session.learner, session.progress.step
+    config, learner, progress = session.config, session.learner, session.progress
+    step = progress.step
     before = learner.statistics()
     loss = gradients(session, batch)
     while loss is None:
@@ -135,25 +140,41 @@ def take_step(session: Session, batch: Batch) -> float:
         learner.put_back(before)
         session.halve_micro_batches(len(batch))
         loss = gradients(session, batch)
-    session.fabric.clip_gradients(
+    norm = session.fabric.clip_gradients(
         session.trained,
         session.optimiser,
         max_norm=config.gradient_clip,
         error_if_nonfinite=False,
-    )
-    session.optimiser.step()
-    session.share_statistics()
-    learner.average.update(learner.network, step=step)
+    ).item()
     value = loss.item()
+    # The gradients are those of all processes, so they all see the same norm.
+    is_sound = math.isfinite(value) and math.isfinite(norm)
+    if not is_sound and config.precision != "fp16":
+        raise _not_finite(config, step, loss=value, norm=norm)
     # Loss scaling of fp16 finds its scale by overflowing now and then, and skips such steps.
-    if not math.isfinite(value) and config.precision != "fp16":
-        raise ModelError(
-            f"the loss of step {step} is {value}",
-            remedy="--resume with fp32, or start again with a lower learning rate",
-        )
-    session.progress.step += 1
-    session.progress.epoch_loss += value
+    session.optimiser.step()
+    progress.step += 1
+    if is_sound:
+        session.share_statistics()
+        learner.average.update(learner.network, step=step)
+        progress.epoch_loss += value
+        progress.epoch_steps += 1
+    else:
+        learner.put_back(before)
     return value
+
+
+def _not_finite(config: TrainConfig, step: int, *, loss: float, norm: float) -> ModelError:
+    slower = "start again with a lower learning rate"
+    is_loss = not math.isfinite(loss)
+    return ModelError(
+        f"the loss of step {step} is {loss}"
+        if is_loss
+        else f"the gradients of step {step} are not finite: their norm is {norm}",
+        remedy=slower
+        if config.precision == "fp32"
+        else f"--resume with --precision fp32, or {slower}",
+    )
 
 
 def gradients(session: Session, batch: Batch) -> torch.Tensor | None:
@@ -245,7 +266,10 @@ def _fabric(config: TrainConfig, accelerator: Accelerator, devices: int) -> Fabr
         devices = int(environ["LOCAL_WORLD_SIZE"])
         nodes = int(environ["WORLD_SIZE"]) // devices
     # Statistics are shared after each step, and not by overwriting all with the first's.
-    many = DDPStrategy(broadcast_buffers=False) if devices * nodes > 1 else "auto"
+    many: Any = "auto"
+    if devices * nodes > 1:
+        unused = config.network.architecture in _WITH_UNUSED
+        many = DDPStrategy(broadcast_buffers=False, find_unused_parameters=unused)
     try:
         fabric = Fabric(
             accelerator=accelerator,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
+from losszero_rt.checkpoint import RECORD_NAME, Checkpoint, load_network, read_checkpoint
 from losszero_rt.errors import UsageError
 from losszero_rt.timings import now_s
 from train.averaging import average_checkpoints, mean_of
@@ -13,6 +13,7 @@ from train.data import Data
 from train.fitting import with_epochs
 from train.loop import train
 from train.recipes import recipe
+from train.state import has_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ RECEIPTS: dict[str, Receipt] = {
             Stage(recipe="night-ride-wary", starts_from=("night-ride-whole",)),
             Stage(recipe="night-ride-last", starts_from=("night-ride-free", "night-ride-wary")),
         ),
-        averaged=("night-ride-free", "night-ride-wary", "night-ride-last"),
+        averaged=("night-ride-wary", "night-ride-last"),
     )
 }
 
@@ -97,7 +98,7 @@ def reproduce(
             config,
             data=data,
             out=folder,
-            resume=(folder / "state").exists(),
+            resume=has_state(folder / "state"),
             start_from=weights,
             time_limit_s=max(0.0, until_s - now_s()),
             say=lambda line, stage=stage: say(f"{stage.recipe}: {line}"),  # type: ignore[misc]
@@ -111,4 +112,4 @@ def reproduce(
 def _epochs_done(folder: Path) -> int:
     """Return the epochs of the checkpoint that a stage wrote last; 0 without one."""
     last = folder / "last"
-    return read_checkpoint(last).epoch if last.exists() else 0
+    return read_checkpoint(last).epoch if (last / RECORD_NAME).is_file() else 0

@@ -50,18 +50,23 @@ class Session:
         """Whether the network says its own losses, given the objects of a picture."""
         return isinstance(self.learner.network, ObjectLearner)
 
-    def restore(self, folder: Path) -> None:
-        """Go on from a state on disk; every process reads it."""
-        self.progress, scaler = read_state(folder, config=self.config, learner=self.learner)
-        self.fabric.strategy.precision.load_state_dict(scaler)
+    def restore(self, folder: Path, *, data: Mapping[str, str]) -> None:
+        """Go on from a state on disk, if it is of this ``data``; every process reads it."""
+        self.progress, scaler = read_state(
+            folder, config=self.config, data=data, learner=self.learner
+        )
+        # Empty where it was trained in another number format: the scale is found anew.
+        if scaler:
+            self.fabric.strategy.precision.load_state_dict(scaler)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, data: Mapping[str, str]) -> None:
         """Write the state; the first process does, and all have the same."""
         if self.team.leads:
             scaler: Mapping[str, Any] = self.fabric.strategy.precision.state_dict()
             write_state(
                 folder,
                 config=self.config,
+                data=data,
                 progress=self.progress,
                 learner=self.learner,
                 scaler=scaler,

@@ -12,7 +12,7 @@ from train.journal import read_rows
 from train.lineage import Artifact, ArtifactKind
 from train.loop import is_done, train
 from train.panels import Panel
-from train.state import read_step
+from train.state import has_state, read_step
 from train.sweep import Objective, Report
 from train.tracking import Tracker, TrackingMode, open_tracker
 
@@ -89,7 +89,7 @@ def training(
     def objective(
         config: TrainConfig, *, folder: Path, report: Report, time_limit_s: float
     ) -> bool:
-        resume = (folder / "state" / "state.json").exists()
+        resume = has_state(folder / "state")
         step = read_step(folder / "state") if resume else 0
         tracker = open_tracker(
             folder, mode=mode, config=config.as_dict(), resume_step=step, say=say

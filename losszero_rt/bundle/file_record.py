@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from losszero_rt.errors import ModelError
 
-FILE_BYTES_MAX = 1 << 30
+FILE_BYTES_MAX = 4 << 30
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

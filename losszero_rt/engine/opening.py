@@ -35,14 +35,19 @@ def open_engine(
         ModelError: If the engine cannot run this model here.
         UsageError: If there is no engine of that name.
     """
+    note = ""
     if name == "auto":
-        name = _choose(model, options=options, say=say)
+        name, note = _choose(model, options=options)
     if name not in ENGINE_NAMES:
         raise UsageError(f"engine {name!r}", accepted=f"auto, {', '.join(ENGINE_NAMES)}")
     if name == "eager":
         from losszero_rt.engine.eager_engine import EagerEngine
 
-        return EagerEngine(model, options=options)
+        engine = EagerEngine(model, options=options)
+        # Only now: where the device is not there, the error alone is what matters.
+        if note:
+            say(note)
+        return engine
     if isinstance(model, TrainedModel):
         raise ModelError(
             f"the {name} engine cannot run {model.path}, which is a training checkpoint",
@@ -56,19 +61,24 @@ def open_engine(
     return _open_tensorrt(model, options=options, say=say)
 
 
-def _choose(model: Model, *, options: EngineOptions, say: Callable[[str], None]) -> EngineName:
+def _choose(model: Model, *, options: EngineOptions) -> tuple[EngineName, str]:
+    """Return an engine, and what a person should know of the choice."""
     if isinstance(model, TrainedModel):
-        return "eager"
+        note = f"--build compiles bundles, a checkpoint runs eagerly: {export_command(model)}"
+        return "eager", note if options.build else ""
     if not options.device.startswith("cuda"):
-        return "tensorrt" if set(model.engines) == {"tensorrt"} else "openvino"
+        return "tensorrt" if set(model.engines) == {"tensorrt"} else "openvino", ""
     from losszero_rt.engine import tensorrt_engine
     from losszero_rt.engine.engine_files import export_words
 
     fault = tensorrt_engine.why_not(model, options=options)
     if options.build or not fault:
-        return "tensorrt"
-    say(f"eager engine on {options.device}: {fault}; compile one: {export_words(options.batch)}")
-    return "eager"
+        return "tensorrt", ""
+    batch = 1 if options.any_batch else options.batch
+    return (
+        "eager",
+        f"eager engine on {options.device}: {fault}; compile one: {export_words(batch)}",
+    )
 
 
 def _open_tensorrt(bundle: Bundle, *, options: EngineOptions, say: Callable[[str], None]) -> Engine:

@@ -98,7 +98,11 @@ class TensorRtEngine:
     def __init__(self, bundle: Bundle, *, options: EngineOptions) -> None:
         files = engine_files(bundle)
         if not files:
-            raise ModelError(NONE_HERE, remedy=rebuild_command(options.batch))
+            raise ModelError(
+                NONE_HERE,
+                accepted="bundles exported with --engine tensorrt on this machine",
+                remedy=f"{rebuild_command(options.batch)}, --engine openvino on any CPU",
+            )
         device = find_gpu(options.device)
         library = import_tensorrt()
         gpu = gpu_facts(device)

@@ -14,11 +14,13 @@ from export.exporting import export_bundle
 from export.parity import Verdict, compare
 from losszero_rt import bundle as bundle_room
 from losszero_rt.bundle import CARD_NAME, PARITY_NAME, WEIGHTS_NAME, Bundle, find_bundle
+from losszero_rt.checkpoint import WEIGHTS_NAME as CHECKPOINT_WEIGHTS
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.errors import ExitCode, ModelError
 from losszero_rt.metrics import ScoreKeeper
 from tests.bundles import CLASSES, write_pairs, write_small_checkpoint
+from tests.engine.test_eager_objects import write_object_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,18 @@ def test_a_broken_checkpoint_is_exit_4(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [str(tmp_path), "--out", str(tmp_path / "bundle")])
     assert done.exit_code == ExitCode.MODEL
     assert not (tmp_path / "bundle").exists()
+
+
+def test_networks_that_find_objects_are_refused_before_any_work(tmp_path: Path) -> None:
+    checkpoint, out = write_object_checkpoint(tmp_path / "objects"), tmp_path / "out" / "b"
+    # Whoever opens the weights would meet this.
+    (checkpoint / CHECKPOINT_WEIGHTS).write_bytes(b"")
+    done = CliRunner().invoke(main, [str(checkpoint), "--out", str(out)])
+    assert done.exit_code == ExitCode.MODEL
+    assert "mask-rcnn network, which finds objects" in done.output
+    assert "runs in the eager engine" in done.output
+    assert f"losszero-rt CLIP --model {checkpoint}" in done.output
+    assert not out.parent.exists()
 
 
 def test_compare_tells_signed_points_and_agreement() -> None:

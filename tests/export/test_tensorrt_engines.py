@@ -17,13 +17,12 @@ from export.cached_engine import build_cached
 from export.compile_tensorrt import EngineFacts, EngineRequest
 from export.config import ExportConfig
 from export.exporting import export_bundle
-from export.tensorrt_engines import refuse_objects, settle_engines
+from export.tensorrt_engines import settle_engines
 from losszero_rt.bundle import find_bundle
 from losszero_rt.engine import EngineOptions, open_engine
 from losszero_rt.engine.engine_files import cache_stem, engine_files
 from losszero_rt.engine.engine_trust import is_recorded
 from losszero_rt.errors import ExitCode, ModelError, UsageError
-from losszero_rt.network import NetworkSpec
 from tests.bundles import write_pairs, write_small_checkpoint
 from tests.engine.tensorrt_double import HERE, VERSIONS, engine_bytes, without_gpu, write_engines
 
@@ -119,12 +118,6 @@ def test_what_only_tensorrt_knows_is_refused_without_it(
 def test_batches_have_limits(config: ExportConfig, batches: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="numbers from 1 to 64"):
         replace(config, batches=batches)
-
-
-def test_networks_that_find_objects_are_refused() -> None:
-    with pytest.raises(ModelError, match=r"mask-rcnn, which finds objects.*eager"):
-        refuse_objects(NetworkSpec(architecture="mask-rcnn", encoder="resnet18"))
-    refuse_objects(NetworkSpec())
 
 
 @pytest.mark.usefixtures("doubles")

@@ -142,7 +142,7 @@ def bundle(tmp_path: Path, network: nn.Module, monkeypatch: pytest.MonkeyPatch) 
 
 
 def graph_of(network: nn.Module, **options: Any) -> DeployedGraph:
-    facts = {"spec": INPUT, "labels_size": SIZE, "dtype": torch.float32}
+    facts: dict[str, Any] = {"spec": INPUT, "labels_size": SIZE, "dtype": torch.float32}
     return DeployedGraph(network, **facts, **options).eval()
 
 

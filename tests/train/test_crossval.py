@@ -250,3 +250,16 @@ def test_the_command_writes_both_reports_and_goes_on_where_it_stopped(
     assert record["scores"]["n"] == 6
     assert record["recipes"]["tiny"]["seed"] == config.seed
     assert (out / "crossval.md").read_text() in done.output
+
+
+def test_a_recipe_that_comes_again_is_a_stage_of_its_own(
+    rides: PictureSet, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECIPES, "tiny", lambda: replace(config, samples_per_epoch=2))
+    data, out = rides.records[0].image.parents[2], tmp_path / "out"
+    arguments = ["tiny", "--then", "tiny", "--data", str(data), "--out", str(out), "--folds", "2"]
+    done = CliRunner().invoke(crossval, arguments, catch_exceptions=False)
+    assert "# tiny, then tiny (2): 2-fold" in done.output
+    record = json.loads((out / "crossval.json").read_text())
+    assert list(record["recipes"]) == ["tiny", "tiny (2)"]
+    assert (out / "fold-1" / "stage-1" / "last").is_dir()

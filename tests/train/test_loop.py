@@ -1,6 +1,6 @@
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from losszero_rt.errors import ModelError
 from train.config import TrainConfig
 from train.datasets import LabelledPicture
 from train.loop import Data, train
+from train.state import STATE_FORMAT, Progress, has_state, read_step
 
 
 class KilledError(Exception):
@@ -104,6 +105,62 @@ def test_resume_with_another_configuration_is_refused(
     other = replace(tiny_config, learning_rate=1.0, seed=5)
     with pytest.raises(ModelError, match="learning_rate, seed"):
         train(other, data=data, out=tmp_path, resume=True, say=str)
+
+
+def test_resume_with_other_data_is_refused(
+    tiny_config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    train(tiny_config, data=data, out=tmp_path, time_limit_s=0.0, say=str)
+    swapped = replace(data, sources={"night_ride": data.val}, val=data.sources["night_ride"])
+    fewer = replace(data, sources={"night_ride": data.sources["night_ride"][:2]})
+    changed = replace(data, split_version="0123456789abcdef")
+    for other, told in (
+        (swapped, r"train night_ride was n=3 \w+, is n=1 \w+; val was n=1 \w+, is n=3"),
+        (fewer, r"train night_ride was n=3 \w+, is n=2"),
+        (changed, r"split was absent, is 0123456789ab"),
+    ):
+        with pytest.raises(ModelError, match=told):
+            train(tiny_config, data=other, out=tmp_path, resume=True, say=str)
+    assert train(tiny_config, data=data, out=tmp_path, resume=True, say=str).history
+
+
+def test_time_limit_counts_this_call_and_not_those_before(
+    tiny_config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    first = train(tiny_config, data=data, out=tmp_path, time_limit_s=0.0, say=str)
+    record = json.loads((tmp_path / "state" / "state.json").read_text())
+    record["progress"]["elapsed_s"] = 1e6
+    (tmp_path / "state" / "state.json").write_text(json.dumps(record))
+    again = train(tiny_config, data=data, out=tmp_path, resume=True, time_limit_s=500.0, say=str)
+    assert first.step == 1
+    assert again.step == tiny_config.num_steps
+    assert again.elapsed_s > 1e6
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[]", "a list, no record"),
+        ('{"format": 3}', "no config, data, progress, scaler, sha256"),
+        ('{"format": 2}', "format 2"),
+        ("[" * 100_000, "no JSON"),
+        (" " * 2000, "larger than"),
+        (None, "progress has a wrong step"),
+    ],
+)
+def test_a_damaged_record_of_a_state_is_refused(
+    tmp_path: Path, content: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is None:
+        progress = {**asdict(Progress()), "step": "many"}
+        kept = {"config": {}, "data": {}, "scaler": {}, "sha256": "", "progress": progress}
+        content = json.dumps({"format": STATE_FORMAT, **kept})
+    elif not content.strip():
+        monkeypatch.setattr("train.state.RECORD_BYTES_MAX", 1000)
+    (tmp_path / "state.json").write_text(content)
+    assert has_state(tmp_path)
+    with pytest.raises(ModelError, match=told):
+        read_step(tmp_path)
 
 
 def test_resume_without_or_with_a_damaged_state_is_refused(

@@ -194,6 +194,15 @@ def test_a_loss_that_is_no_number_ends_the_training(
         train(wild, data=data, out=tmp_path, say=str)
 
 
+def test_a_training_may_go_on_in_another_number_format(
+    config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    half = replace(config, precision="bf16")
+    train(half, data=data, out=tmp_path, time_limit_s=0.0, say=str, accelerator="cpu")
+    done = train(config, data=data, out=tmp_path, resume=True, say=str, accelerator="cpu")
+    assert done.step == config.num_steps
+
+
 def test_tracker_is_told_every_step_and_every_epoch(
     config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:

@@ -42,6 +42,14 @@ def test_impossible_phases_are_refused(change: dict[str, object]) -> None:
         Phase(**(fields | change))  # type: ignore[arg-type]
 
 
+def test_objects_have_the_background_of_the_classes(tiny_config: TrainConfig) -> None:
+    spec = NetworkSpec(architecture="mask-rcnn", encoder="resnet18", background_id=2)
+    with pytest.raises(UsageError, match="background_id 2, classes with 0"):
+        replace(tiny_config, network=spec)
+    # Pixels have no background: the field is not even written for such a network.
+    replace(tiny_config, network=NetworkSpec(background_id=2))
+
+
 def test_loss_weights_must_match_the_classes(tiny_config: TrainConfig) -> None:
     with pytest.raises(UsageError, match="5 loss weights, 6 classes"):
         TrainConfig(

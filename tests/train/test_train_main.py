@@ -32,6 +32,7 @@ def test_evaluate_prints_every_class_with_its_interval(
 
 def test_run_does_not_overwrite_a_training(data_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "state").mkdir(parents=True)
+    (tmp_path / "out" / "state" / "state.json").write_text("{}")
     arguments = ["run", "--recipe", "fpn", "--data", str(data_folder), "--out"]
     result = CliRunner().invoke(main, [*arguments, str(tmp_path / "out")])
     assert result.exit_code != 0

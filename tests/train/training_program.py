@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,6 +20,7 @@ from tests.train.doubles import plain_network
 from train import loop
 from train.config import Phase, TrainConfig
 from train.loop import Data, open_session, train
+from train.session import Session
 from train.validation import measure
 
 REAL = NetworkSpec(architecture="unet", decoder_channels=8)
@@ -49,6 +51,13 @@ def main() -> None:
     torch.set_num_threads(1)
     if given.network == "plain":
         setattr(loop, "build_network", plain_network)  # noqa: B010 (mypy: not exported)
+    held: list[Session] = []
+
+    def keep(*arguments: Any, **options: Any) -> Session:
+        held.append(open_session(*arguments, **options))
+        return held[-1]
+
+    setattr(loop, "open_session", keep)  # noqa: B010 (mypy: not exported)
     config = replace(CONFIG, accumulate=given.accumulate)
     train(
         config,
@@ -59,21 +68,27 @@ def main() -> None:
         accelerator="cpu",
         devices=given.devices,
     )
-    write_proof(given.out, config, devices=given.devices)
+    # Before anything is restored: every process reads the same file.
+    write_proof(given.out, config, devices=given.devices, state=digest_of(held[0]))
 
 
-def write_proof(out: Path, config: TrainConfig, *, devices: int) -> None:
-    """Write what this process has in the end, and what it measures a given network to be worth."""
+def digest_of(session: Session) -> str:
+    """Return a digest of the weights and statistics that this process holds, and their average."""
+    learner = session.learner
+    values = (*learner.network.state_dict().values(), *learner.average.state.values())
+    return hashlib.sha256(b"".join(value.numpy().tobytes() for value in values)).hexdigest()
+
+
+def write_proof(out: Path, config: TrainConfig, *, devices: int, state: str) -> None:
+    """Write what this process had in the end, and what it measures a given network to be worth."""
     session = open_session(config, accelerator="cpu", devices=devices)
-    session.restore(out / "state")
+    session.restore(out / "state", data=drawn_data().identity())
     torch.manual_seed(7)
     network = build_network(REAL).eval()
     val = drawn_data().val
     found = measure(network, val, config=config, team=session.team, device=torch.device("cpu"))
-    state = session.learner.average.state
-    digest = hashlib.sha256(b"".join(value.numpy().tobytes() for value in state.values()))
     proof = {
-        "state": digest.hexdigest(),
+        "state": state,
         "areas": found.areas.as_dict(),
         "outlines": found.outlines.as_dict(),
     }

@@ -77,12 +77,19 @@ def compare(
 
     from train.commands.pictures import changed_recipe, open_measured
     from train.commands.training_data import choose_split, training_data
-    from train.compare import common_classes, contestant_of, trained
+    from train.compare import (
+        check_names,
+        common_classes,
+        contestant_of,
+        planned_names,
+        trained,
+    )
     from train.compare import compare as make_comparison
     from train.fitting import with_classes
 
     torch.set_num_threads(threads)
     recipes = _recipes_among(contestants)
+    check_names(planned_names(contestants, recipes=recipes))
     pictures = open_measured(data_folder)
     split = choose_split(pictures, given=split_path, out=out, fold=None, writes=True)
     _check_parts(split)

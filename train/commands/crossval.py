@@ -72,17 +72,16 @@ def crossval(
     torch.set_num_threads(threads)
     pictures = open_measured(data_folder)
     changes = {"seed": seed, "encoder_weights": encoder_weights}
-    stages = {
-        name: with_classes(changed_recipe(name, epochs=epochs, changes=changes), pictures.classes)
-        for name in (recipe_name, *more_recipes)
-    }
-    first = stages[recipe_name]
+    names = (recipe_name, *more_recipes)
+    recipes = [changed_recipe(name, epochs=epochs, changes=changes) for name in names]
+    stages = [with_classes(config, pictures.classes) for config in recipes]
+    titled = dict(zip(_stage_titles(names), stages, strict=True))
     result = cross_validate(
-        list(stages.values()),
+        stages,
         pictures=pictures,
         split=fold_split(pictures, folds=folds, seed=fold_seed),
-        source=main_source(first),
-        others=other_sources(data_folder, config=_all_sources(list(stages.values()))),
+        source=main_source(stages[0]),
+        others=other_sources(data_folder, config=_all_sources(stages)),
         out=out,
         resume=resume,
         time_limit_s=60 * time_limit_min,
@@ -90,7 +89,16 @@ def crossval(
         accelerator=accelerator,
         workers=workers,
     )
-    _report(result, pictures, stages, out)
+    _report(result, pictures, titled, out)
+
+
+def _stage_titles(names: tuple[str, ...]) -> list[str]:
+    """Return one title a stage: a recipe that comes again is numbered, ``fpn`` then ``fpn (2)``."""
+    counts = [names[: place + 1].count(name) for place, name in enumerate(names)]
+    return [
+        name if count == 1 else f"{name} ({count})"
+        for name, count in zip(names, counts, strict=True)
+    ]
 
 
 def _report(

@@ -19,12 +19,10 @@ from train.datasets import (
     read_rides,
     read_split,
 )
+from train.datasets.comma10k import OWN_CAR_ID_MAP
 from train.fitting import with_epochs
 from train.recipes import recipe
 
-# comma10k calls its own car "my car". A bonnet is no bike: trained as undrivable, it teaches the
-# network not to see the rider's machine in a car's clip.
-COMMA10K_ID_MAP = {3: 0}
 EXTRA_SOURCES = ("comma10k", "rides")
 # Where the real pairs lie when --data names the folder of all data sets.
 NIGHT_RIDE_FOLDER = "night_ride"
@@ -89,9 +87,7 @@ def other_sources(
     sources: dict[SourceName, Sequence[LabelledPicture]] = {}
     comma10k = data_folder(given) / "comma10k"
     if config.shares.get("comma10k") and comma10k.is_dir():
-        sources["comma10k"] = open_pictures(
-            comma10k, classes=config.classes, id_map=COMMA10K_ID_MAP
-        )
+        sources["comma10k"] = open_pictures(comma10k, classes=config.classes, id_map=OWN_CAR_ID_MAP)
     if config.shares.get("rides") and config.num_rides:
         sources["rides"] = _drawn_rides(config.num_rides, config.input)
     return sources

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from losszero_rt.cores import num_cores
 from losszero_rt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ def run(
 
     from losszero_rt.checkpoint import load_network
     from train.loop import train
+    from train.state import has_state
 
-    if (out / "state").exists() and not resume:
+    if has_state(out / "state") and not resume:
         raise UsageError(
             f"{out} already holds a training", remedy="add --resume or choose another --out"
         )
@@ -189,4 +191,4 @@ def _leads() -> bool:
 
 def _spare_cores(threads: int) -> int:
     """Return how many processes may draw samples without taking cores from the training."""
-    return min(4, max(1, (os.cpu_count() or 1) - threads))
+    return min(4, max(1, num_cores() - threads))

@@ -1,16 +1,18 @@
 """The pictures of one training: what to learn from, what to keep, and what is trained on beside."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from losszero_rt.errors import UsageError
+from losszero_rt.errors import InputError, UsageError
 from train.commands.pictures import main_source, open_measured, other_sources
 from train.config import TrainConfig
 from train.data import Data
 from train.datasets import PictureSet, Split, check_split, make_split, read_split, write_split
-from train.datasets.leaks import near_duplicates
+from train.datasets.leaks import find_leaks, near_duplicates
 from train.datasets.splits import own_split
 from train.datasets.splitting import DEFAULT_RATIOS
 from train.fitting import with_classes
+from train.state import has_state
 
 SPLIT_NAME = "split.json"
 NUM_PROBE = 6
@@ -40,8 +42,8 @@ def choose_split(
         writes: Whether this process is the one that writes.
 
     Raises:
-        UsageError: If ``fold`` is given without a file.
-        InputError: If a split is of other data.
+        UsageError: If ``fold`` is given without a file, or a training in ``out`` has another split.
+        InputError: If a split is of other data, or the data set's own parts share a ride.
     """
     kept = out / SPLIT_NAME
     if given is not None:
@@ -58,11 +60,32 @@ def choose_split(
         if not {"train", "val"} <= set(split.parts):
             pairs = [(pair.first, pair.second) for pair in near_duplicates(pictures)]
             split = make_split(pictures, ratios=DEFAULT_RATIOS, joined=pairs)
+        _check_rides(split, pictures)
     if split.scheme != "own":
         check_split(split, pictures)
+    if kept.is_file() and read_split(kept) == split:
+        return split
+    if kept.is_file() and has_state(out / "state"):
+        raise UsageError(
+            f"{out} holds a training with another split than {given}",
+            accepted="the split of the first run",
+            remedy=f"--resume with --split {kept}, or choose another --out",
+        )
     if writes:
         write_split(split, kept)
     return split
+
+
+def _check_rides(split: Split, pictures: PictureSet) -> None:
+    """Refuse a split whose scores would be of rides that were trained on."""
+    judged = replace(split, parts={part: split.parts[part] for part in ("train", "val")})
+    if leaks := find_leaks(pictures, judged, duplicates=()):
+        raise InputError(
+            f"the own split of {pictures.name} has rides in both train and val: "
+            f"{', '.join(leak.reason.removeprefix('ride ') for leak in leaks)}",
+            accepted="every ride in one part",
+            remedy="python -m train split DATA --out split.json, then --split split.json",
+        )
 
 
 def training_data(
@@ -103,4 +126,5 @@ def training_data(
         val=pictures.subset(kept),
         train_probe=learnt[:NUM_PROBE],
         versions=versions,
+        split_version=split.data_version,
     )

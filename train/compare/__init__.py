@@ -5,8 +5,10 @@ from train.compare.comparison import Comparison
 from train.compare.contestants import (
     Contestant,
     Weights,
+    check_names,
     contestant_of,
     is_checkpoint,
+    planned_names,
     trained,
 )
 from train.compare.row import Row, Speed
@@ -19,10 +21,12 @@ __all__ = [
     "Row",
     "Speed",
     "Weights",
+    "check_names",
     "common_classes",
     "compare",
     "contestant_of",
     "draw_clip",
     "is_checkpoint",
+    "planned_names",
     "trained",
 ]

@@ -42,7 +42,8 @@ def compare(
 
     Args:
         contestants: Trained networks, all of the same classes; at least one.
-        pictures: What all are judged on; none was trained on them.
+        pictures: What all are judged on. Whoever calls has kept them from the recipes; that no
+            checkpoint was trained on them is not checked.
         part: Which part of its data set that is, in words.
         shown: Pictures to show side by side.
         drawn_pictures: Whether ``shown`` are rendered rides.

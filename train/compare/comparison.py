@@ -62,8 +62,15 @@ class Comparison:
 
     def _training_note(self) -> str:
         kinds = sorted({row.origin for row in self.rows})
+        given = (
+            "A checkpoint does not tell its pictures: that it was not trained on those scored here "
+            "is up to who gave it."
+        )
         if kinds == ["checkpoint"]:
-            return "All networks were given as checkpoints; the table says how long they trained."
+            return (
+                "All networks were given as checkpoints; the table says how long they trained. "
+                f"{given}"
+            )
         chosen = (
             "the weights at the end of each training, not those of its best epoch, which would be "
             "chosen on the pictures that are scored"
@@ -74,6 +81,7 @@ class Comparison:
         return (
             f"Compared are {chosen}. Schedules are as short as the table says: the figures rank "
             "these trainings, not what the families can reach."
+            + (f" {given}" if "checkpoint" in kinds else "")
         )
 
     def _speed_note(self) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from train.compare.row import Origin
 from train.config import TrainConfig
 from train.data import Data
 from train.loop import is_done, train
+from train.state import has_state, read_progress
 
 Weights = Literal["last", "best"]
 # What training calls the checkpoints in its folder: the folder above says which training.
@@ -88,12 +89,14 @@ def trained(
         UsageError: If not even one epoch was finished in the time.
         ModelError: If ``out`` holds the training of another configuration.
     """
+    resume = has_state(out / "state")
+    before_s = read_progress(out / "state").elapsed_s if resume else 0.0
     progress = train(
         config,
         data=data,
         out=out,
-        resume=(out / "state").exists(),
-        time_limit_s=time_limit_s,
+        resume=resume,
+        time_limit_s=time_limit_s - before_s,
         say=lambda line: say(f"{name}: {line}"),
     )
     if not is_checkpoint(out / weights):
@@ -111,13 +114,20 @@ def trained(
     )
 
 
+def planned_names(words: Sequence[str], *, recipes: Collection[str]) -> list[str]:
+    """Return what contestants will be called, before any recipe among them is trained."""
+    return [
+        _file_name(word) if word in recipes else contestant_of(Path(word)).name for word in words
+    ]
+
+
 def check_names(names: Sequence[str]) -> None:
     """Raise UsageError if two contestants have one name."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(
             f"two contestants are called {', '.join(twice)}",
-            remedy="rename the folder of one checkpoint",
+            remedy="name each recipe once, or rename the folder of one checkpoint",
         )
 
 

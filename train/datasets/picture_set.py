@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -150,6 +150,10 @@ class PictureSet(Sequence[LabelledPicture]):
                 found.append(str(error))
         return found
 
+    def limit_memory(self, bytes_max: int) -> None:
+        """Keep fewer pictures from now on, here and in every subset."""
+        self._shelf.limit(bytes_max)
+
     def _of(self, records: Iterable[PictureRecord]) -> "PictureSet":
         part = PictureSet.__new__(PictureSet)
         part.__dict__.update(self.__dict__, records=tuple(records))
@@ -165,6 +169,10 @@ class _Shelf:
         self._bytes_max = bytes_max
         self._pictures: OrderedDict[str, LabelledPicture] = OrderedDict()
         self._traits: dict[str, Traits] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the pictures here: another process is sent where they lie, not megabytes each."""
+        return {**self.__dict__, "_pictures": OrderedDict()}
 
     def picture(self, record: PictureRecord) -> LabelledPicture:
         # Taken out and put back, so that it becomes the newest without a moment's doubt.
@@ -183,6 +191,10 @@ class _Shelf:
             self.picture(record)
             known = self._traits[record.name]
         return known
+
+    def limit(self, bytes_max: int) -> None:
+        self._bytes_max = min(self._bytes_max, bytes_max)
+        self._make_room()
 
     def _make_room(self) -> None:
         taken = sum(picture.num_bytes for picture in tuple(self._pictures.values()))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from losszero_rt.checkpoint import write_whole
 from losszero_rt.errors import InputError, UsageError
 from train.datasets.json_files import read_json
 from train.datasets.picture_set import PictureSet
@@ -80,7 +81,7 @@ def data_version(pictures: PictureSet, split: Split) -> str:
 
 
 def write_split(split: Split, path: Path) -> None:
-    """Write a split as JSON."""
+    """Write a split as JSON, complete or not at all."""
     record = {
         "format": _FORMAT,
         "seed": split.seed,
@@ -89,7 +90,7 @@ def write_split(split: Split, path: Path) -> None:
         "parts": {part: list(names) for part, names in split.parts.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read_split(path: Path) -> Split:

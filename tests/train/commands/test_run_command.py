@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from losszero_rt.checkpoint import read_checkpoint
+from losszero_rt.errors import InputError
 from train import recipes
 from train.__main__ import main
 from train.config import TrainConfig
-from train.datasets import open_pictures, read_split
+from train.datasets import open_pictures, read_split, write_split
 from train.lineage import read_lineage
 
 
@@ -74,6 +75,33 @@ def test_a_fold_of_a_split_file_is_kept(data_folder: Path, tmp_path: Path) -> No
     assert "python -m train split" in str(alone.exception)
 
 
+def test_a_training_is_not_resumed_with_another_fold_or_split(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    out, file, later = tmp_path / "out", tmp_path / "a.json", tmp_path / "b.json"
+    words = ["split", str(data_folder / "night_ride"), "--folds", "2", "--out", str(file)]
+    ok(CliRunner().invoke(main, words))
+    write_split(replace(read_split(file), seed=99), later)
+    first = ["--split", str(file), "--fold"]
+    ok(run(data_folder, out, *first, "1", "--time-limit-min", "0"))
+    kept = (out / "split.json").read_bytes()
+    fold = run(data_folder, out, *first, "2", "--resume")
+    assert "trained on other data" in str(fold.exception)
+    other = run(data_folder, out, "--split", str(later), "--fold", "1", "--resume")
+    assert "another split" in str(other.exception)
+    assert (out / "split.json").read_bytes() == kept
+    ok(run(data_folder, out, *first, "1", "--resume"))
+
+
+def test_a_folder_that_a_kill_left_without_a_record_is_begun_again(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "state").mkdir(parents=True)
+    (out / "last").mkdir()
+    assert "done; best epoch 1" in ok(run(data_folder, out))
+
+
 def test_options_change_the_recipe(data_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["--epochs", "2", "--seed", "5", "--precision", "bf16", "--accumulate", "2"]
@@ -92,6 +120,24 @@ def test_data_of_other_classes_trains_alone(tmp_path: Path) -> None:
     assert checkpoint.classes.names == ("ground", "wall")
     assert checkpoint.network.num_classes == 2
     assert set(checkpoint.data["train"]) == {"pictures"}
+
+
+def test_a_data_set_whose_own_split_cuts_a_ride_is_refused(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    manifest, out = data_folder / "night_ride" / "manifest.json", tmp_path / "out"
+    rows = json.loads(manifest.read_text())
+    rides = ("evening", "dawn", "noon", "evening")
+    grouped = [{**row, "group": ride} for row, ride in zip(rows, rides, strict=True)]
+    manifest.write_text(json.dumps(grouped))
+    refused = run(data_folder, out)
+    assert isinstance(refused.exception, InputError)
+    assert "both train and val: evening. " in str(refused.exception)
+    assert "python -m train split" in str(refused.exception)
+    assert not (out / "split.json").exists()
+    grouped[3]["group"] = "night"
+    manifest.write_text(json.dumps(grouped))
+    ok(run(data_folder, out))
 
 
 def test_unknown_recipe_lists_the_known_ones(data_folder: Path, tmp_path: Path) -> None:

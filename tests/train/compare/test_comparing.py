@@ -144,6 +144,24 @@ def test_what_is_neither_recipe_nor_checkpoint_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("second", ["tiny", "other/tiny"])
+def test_two_of_one_name_are_refused_before_anything_is_trained(
+    tmp_path: Path,
+    data_folder: Path,
+    tiny_config: TrainConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    second: str,
+) -> None:
+    monkeypatch.setitem(RECIPES, "tiny", lambda: tiny_config)
+    write_tiny(tmp_path / "other" / "tiny")
+    monkeypatch.chdir(tmp_path)
+    arguments = ["tiny", second, "--data", str(data_folder), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, UsageError)
+    assert "two contestants are called tiny" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_command_trains_scores_runs_and_reports(

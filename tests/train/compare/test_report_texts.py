@@ -111,6 +111,7 @@ def test_notes_say_what_was_compared(comparison: Comparison, make_row: MakeRow) 
     given = [make_row("one", origin="checkpoint")]
     other = Comparison(**{**vars(comparison), "rows": given, "weights": "best"})
     assert "given as checkpoints" in " ".join(other.notes)
+    assert "not trained on those scored here is up to who gave it" in " ".join(other.notes)
 
 
 def test_plots_are_xml_with_every_network(comparison: Comparison, make_row: MakeRow) -> None:

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,25 @@ def test_traits_outlive_the_picture() -> None:
 def test_faults_of_all_pictures_are_gathered() -> None:
     pictures = set_of(Reader(), ["0", "broken a", "broken b"])
     assert pictures.faults() == ["broken a cannot be decoded", "broken b cannot be decoded"]
+
+
+def test_another_process_is_sent_where_pictures_lie_and_not_the_pictures() -> None:
+    pictures = set_of(Reader(), ["0", "1", "2"])
+    pixels = [picture.pixels_HWC for picture in pictures]
+    sent = pickle.dumps(pictures)
+    assert len(sent) < PICTURE_BYTES
+    arrived = pickle.loads(sent)
+    for ours, theirs in zip(pixels, arrived, strict=True):
+        assert np.array_equal(ours, theirs.pixels_HWC)
+    assert pictures[0].pixels_HWC is pixels[0]
+
+
+def test_memory_that_is_limited_later_is_given_back() -> None:
+    reader = Reader()
+    pictures = set_of(reader, ["0", "1", "2"])
+    assert len(list(pictures)) == 3
+    pictures.limit_memory(PICTURE_BYTES)
+    pictures.limit_memory(100 * PICTURE_BYTES)
+    reader.read.clear()
+    assert len(list(pictures[1:])) == 2
+    assert reader.read == ["1", "2"]
