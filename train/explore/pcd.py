@@ -161,7 +161,7 @@ def _read_binary(file: BinaryIO, header: PcdHeader, path: Path) -> np.ndarray:
     if len(body) < header.num_points * header.point_bytes:
         raise _cut(path, header, len(body) // header.point_bytes)
     names = [f"{index} {name}" for index, name in enumerate(header.names)]
-    layout = np.dtype(list(zip(names, header.types, header.counts, strict=True)))  # type: ignore[arg-type]
+    layout = np.dtype(list(zip(names, header.types, header.counts, strict=True)))
     points = np.frombuffer(body, layout)
     columns = [points[names[header.names.index(axis)]].reshape(-1) for axis in "xyz"]
     return np.stack(columns, axis=1).astype(np.float32)

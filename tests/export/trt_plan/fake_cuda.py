@@ -5,7 +5,7 @@ import torch
 
 def install() -> None:
     """Make torch say that there is one GPU of compute capability 8.9 with 8 GiB."""
-    torch.cuda.current_device = lambda: 0  # type: ignore[assignment]
-    torch.cuda.get_device_capability = lambda *_, **__: (8, 9)  # type: ignore[assignment]
-    torch.cuda.mem_get_info = lambda *_, **__: (1 << 33, 1 << 33)  # type: ignore[assignment]
+    torch.cuda.current_device = lambda: 0
+    torch.cuda.get_device_capability = lambda *_, **__: (8, 9)
+    torch.cuda.mem_get_info = lambda *_, **__: (1 << 33, 1 << 33)
     torch.cuda.empty_cache = lambda: None

@@ -19,7 +19,7 @@ def logits_of(labels_NHW: torch.Tensor, *, sureness: float = 20.0) -> torch.Tens
 
 def only(term: str) -> LossWeights:
     off = dict.fromkeys(TERMS, 0.0)
-    return LossWeights(classes=SIX, **(off | {term: 1.0}))  # type: ignore[arg-type]
+    return LossWeights(classes=SIX, **(off | {term: 1.0}))
 
 
 @pytest.fixture(name="labels_NHW")
@@ -41,7 +41,7 @@ def test_terms_are_summed_by_their_weights(labels_NHW: torch.Tensor) -> None:
     logits = torch.randn(2, 6, 16, 24, generator=torch.Generator().manual_seed(2))
     alone = [segmentation_loss(logits, labels_NHW, weights=only(term)) for term in TERMS]
     numbers = dict(zip(TERMS, (1.0, 2.0, 0.5, 0.25, 3.0, 4.0), strict=True))
-    weights = LossWeights(classes=SIX, **numbers)  # type: ignore[arg-type]
+    weights = LossWeights(classes=SIX, **numbers)
     expected = sum(n * t.item() for n, t in zip(numbers.values(), alone, strict=True))
     together = segmentation_loss(logits, labels_NHW, weights=weights).item()
     assert together == pytest.approx(expected, rel=1e-5)
