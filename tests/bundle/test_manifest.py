@@ -100,7 +100,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "file too large": (
         lambda m: m["files"]["model.bin"].update(bytes=1 << 40),
-        "at most 1073741824 bytes",
+        "at most 4294967296 bytes",
     ),
     "digest that is none": (
         lambda m: m["files"]["model.bin"].update(sha256="abc"),
