@@ -11,17 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from losszero_rt.classmap import CAMVID, ClassMap, Rgb
-from train.datasets.image_files import (
-    IMAGE_SUFFIXES,
-    list_files,
-    mask_header,
-    read_colours,
-    read_ids,
-    read_pixels,
-    relabel,
-)
+from train.datasets.image_files import IMAGE_SUFFIXES, list_files
 from train.datasets.layout import Survey, pair_up
-from train.datasets.picture import LabelledPicture, make_picture
+from train.datasets.masked import read_masked
 from train.datasets.picture_set import PictureRecord
 
 NAME = "camvid"
@@ -84,7 +76,9 @@ def survey(
             faults=faults,
         )
     ]
-    read = partial(_read, classes=known, id_map=id_map or {})
+    read = partial(
+        read_masked, colours=COLOURS, classes=known, id_map=id_map or {}, void_id=VOID_ID
+    )
     return Survey(classes=known, records=records, read=read, faults=faults)
 
 
@@ -96,22 +90,3 @@ def _folders(folder: Path) -> Iterator[tuple[str | None, Path, Path]]:
     for split, images, masks in pairs:
         if (folder / images).is_dir() and (folder / masks).is_dir():
             yield split, folder / images, folder / masks
-
-
-def _read(
-    record: PictureRecord, *, classes: ClassMap, id_map: Mapping[int, int]
-) -> LabelledPicture:
-    (mask,) = record.label_files
-    pixels_HWC = read_pixels(record.image)
-    if mask_header(mask).mode == "L":
-        id_map = {VOID_ID: CAMVID.ignored_id, **id_map}
-        ids_HW = read_ids(mask)
-    else:
-        ids_HW = read_colours(mask, colours=COLOURS, ignored_id=CAMVID.ignored_id)
-    return make_picture(
-        record.name,
-        pixels_HWC=pixels_HWC,
-        labels_HW=relabel(ids_HW, name=mask.name, classes=classes, id_map=id_map),
-        classes=classes,
-        ride=record.ride,
-    )

@@ -16,17 +16,9 @@ from pathlib import Path
 
 from losszero_rt.classmap import NIGHT_RIDE, ClassMap, Rgb
 from train.datasets.id_masks import MANIFEST_NAME
-from train.datasets.image_files import (
-    IMAGE_SUFFIXES,
-    list_files,
-    mask_header,
-    read_colours,
-    read_ids,
-    read_pixels,
-    relabel,
-)
+from train.datasets.image_files import IMAGE_SUFFIXES, list_files
 from train.datasets.layout import Survey, pair_up
-from train.datasets.picture import LabelledPicture, make_picture
+from train.datasets.masked import read_masked
 from train.datasets.picture_set import PictureRecord
 
 NAME = "comma10k"
@@ -77,23 +69,5 @@ def survey(
         )
     ]
     id_map = OWN_CAR_ID_MAP if id_map is None else id_map
-    read = partial(_read, classes=known, id_map=id_map)
+    read = partial(read_masked, colours=COLOURS, classes=known, id_map=id_map)
     return Survey(classes=known, records=records, read=read, faults=faults)
-
-
-def _read(
-    record: PictureRecord, *, classes: ClassMap, id_map: Mapping[int, int]
-) -> LabelledPicture:
-    (mask,) = record.label_files
-    pixels_HWC = read_pixels(record.image)
-    if mask_header(mask).mode == "L":
-        ids_HW = read_ids(mask)
-    else:
-        ids_HW = read_colours(mask, colours=COLOURS, ignored_id=NIGHT_RIDE.ignored_id)
-    return make_picture(
-        record.name,
-        pixels_HWC=pixels_HWC,
-        labels_HW=relabel(ids_HW, name=mask.name, classes=classes, id_map=id_map),
-        classes=classes,
-        ride=record.ride,
-    )
