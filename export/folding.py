@@ -9,15 +9,27 @@ Shape letters: N pictures, H, W height and width.
 """
 
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
+@runtime_checkable
+class FoldsItself(Protocol):
+    """A part of a network whose kernels fold in a way that only it knows."""
+
+    def fold_kernels(self) -> None:
+        """Fold in place; what the part computes stays the same up to rounding."""
+        ...
+
+
 @torch.no_grad()
 def fold_normalisation(network: nn.Module, *, size: tuple[int, int]) -> int:
     """Move every batch normalisation that follows a convolution into it, in place.
+
+    A part of the network that knows better how its kernels fold does it itself.
 
     Args:
         network: In evaluation mode; what it computes stays the same up to rounding.
@@ -26,10 +38,18 @@ def fold_normalisation(network: nn.Module, *, size: tuple[int, int]) -> int:
     Returns:
         How many were folded.
     """
+    fold_parts(network)
     pairs = neighbours(network, size)
     for convolution, norm in pairs:
         _fold(convolution, norm)
     return len(pairs)
+
+
+def fold_parts(network: nn.Module) -> None:
+    """Let those parts fold their kernels that have a way of their own (SegFormer's decoder)."""
+    for part in network.modules():
+        if isinstance(part, FoldsItself):
+            part.fold_kernels()
 
 
 def neighbours(network: nn.Module, size: tuple[int, int]) -> list[tuple[nn.Conv2d, _BatchNorm]]:

@@ -43,7 +43,7 @@ def round_kernels(network: nn.Module, *, values_NCHW: torch.Tensor) -> None:
     """
     exact = deepcopy(network)
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.copy_(module.weight.bfloat16().half().float())
             if not bool(module.weight.isfinite().all()):
                 raise ModelError("a kernel is beyond fp16", accepted="values within 65504")

@@ -46,13 +46,12 @@ class Receipt:
 RECEIPTS: dict[str, Receipt] = {
     "night-ride": Receipt(
         stages=(
-            Stage(recipe="night-ride"),
+            Stage(recipe="segformer-lite0"),
+            Stage(recipe="night-ride", starts_from=("segformer-lite0",)),
             Stage(recipe="night-ride-whole", starts_from=("night-ride",)),
-            Stage(recipe="night-ride-free", starts_from=("night-ride-whole",)),
             Stage(recipe="night-ride-wary", starts_from=("night-ride-whole",)),
-            Stage(recipe="night-ride-last", starts_from=("night-ride-free", "night-ride-wary")),
         ),
-        averaged=("night-ride-wary", "night-ride-last"),
+        averaged=("night-ride-whole", "night-ride-wary"),
     )
 }
 

@@ -46,7 +46,7 @@ def _inside(weight_CKkk: "torch.Tensor", *, axis: int, length: int) -> "torch.Te
     import torch
 
     num_taps = int(weight_CKkk.shape[axis])
-    reach_k = (torch.arange(num_taps) - num_taps // 2).abs()
+    reach_k = (torch.arange(num_taps, device=weight_CKkk.device) - num_taps // 2).abs()
     return (1 - reach_k / length).clamp(min=0).to(weight_CKkk)
 
 

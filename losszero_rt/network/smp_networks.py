@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 from losszero_rt.errors import ModelError
+from losszero_rt.network.segformer_decoder import lean_decoder
 from losszero_rt.network.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -194,7 +195,9 @@ def _segformer(spec: NetworkSpec) -> Any:
     import segmentation_models_pytorch as smp
 
     width = spec.decoder_channels
-    return smp.Segformer(decoder_segmentation_channels=width, upsampling=1, **_arguments(spec))
+    network = smp.Segformer(decoder_segmentation_channels=width, upsampling=1, **_arguments(spec))
+    network.decoder = lean_decoder(network.decoder)
+    return network
 
 
 def _linknet(spec: NetworkSpec) -> Any:
