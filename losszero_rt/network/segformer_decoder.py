@@ -38,8 +38,8 @@ def lean_decoder(decoder: "nn.Module") -> "nn.Module":
 
         def __init__(self) -> None:
             super().__init__()
-            self.mlp_stage = decoder.mlp_stage
-            self.fuse_stage = decoder.fuse_stage
+            self.mlp_stage = cast("nn.ModuleList", decoder.mlp_stage)
+            self.fuse_stage = cast("nn.Sequential", decoder.fuse_stage)
 
         def forward(self, features_NKhw: "list[torch.Tensor]") -> "torch.Tensor":
             height, width = features_NKhw[0].shape[2:]
@@ -65,26 +65,33 @@ def lean_decoder(decoder: "nn.Module") -> "nn.Module":
             The stack's map becomes the identity of every part, which products leave as it is, and
             the normalisation only adds.
             """
-            convolution, norm = self.fuse_stage[0], self.fuse_stage[1]
-            gain_C = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            for stage, (weight_CK, bias_C) in zip(self.mlp_stage, self._products(), strict=True):
-                stage.linear.weight.copy_(weight_CK * gain_C[:, None])
-                stage.linear.bias.copy_(bias_C * gain_C)
+            convolution = cast("nn.Conv2d", self.fuse_stage[0])
+            norm = cast("nn.BatchNorm2d", self.fuse_stage[1])
+            mean_C, variance_C = norm.running_mean, norm.running_var
+            assert mean_C is not None
+            assert variance_C is not None
+            gain_C = norm.weight / torch.sqrt(variance_C + norm.eps)
+            for linear, (weight_CK, bias_C) in zip(self._linears(), self._products(), strict=True):
+                linear.weight.copy_(weight_CK * gain_C[:, None])
+                linear.bias.copy_(bias_C * gain_C)
             identity = torch.eye(len(gain_C)).repeat(1, len(self.mlp_stage))
             convolution.weight.copy_(identity[..., None, None])
-            norm.bias.sub_(norm.running_mean * gain_C)
+            norm.bias.sub_(mean_C * gain_C)
             norm.weight.fill_(1)
-            norm.running_mean.zero_()
-            norm.running_var.fill_(1 - norm.eps)
+            mean_C.zero_()
+            variance_C.fill_(1 - norm.eps)
 
         def _products(self) -> "list[tuple[torch.Tensor, torch.Tensor]]":
             """Weight (C, K) and bias (C,) of each feature."""
-            stages = [stage.linear for stage in self.mlp_stage]
-            parts = self.fuse_stage[0].weight[..., 0, 0].chunk(len(stages), dim=1)
+            linears = self._linears()
+            stack = cast("nn.Conv2d", self.fuse_stage[0]).weight[..., 0, 0]
             return [
-                (part @ stage.weight, part @ stage.bias)
-                for part, stage in zip(parts, stages, strict=True)
+                (part @ linear.weight, part @ linear.bias)
+                for part, linear in zip(stack.chunk(len(linears), dim=1), linears, strict=True)
             ]
+
+        def _linears(self) -> "list[nn.Linear]":
+            return [cast("nn.Linear", stage.linear) for stage in self.mlp_stage]
 
     return LeanDecoder()
 

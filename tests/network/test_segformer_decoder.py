@@ -7,6 +7,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
+from export.folding import FoldsItself
 from losszero_rt.network import NetworkSpec, build_network, count_flops
 from losszero_rt.network.segformer_decoder import lean_decoder
 
@@ -65,11 +66,11 @@ def test_folded_kernels_give_the_same_logits_and_fit_the_same_names(encoder: str
     with torch.inference_mode():
         before = network(values_NCHW)
         names = set(network.state_dict())
-        cast("nn.Module", network.decoder).fold_kernels()  # type: ignore[operator]
+        cast(FoldsItself, network.decoder).fold_kernels()
         torch.testing.assert_close(network(values_NCHW), before, rtol=1e-4, atol=1e-4)
         assert set(network.state_dict()) == names
         again = network(values_NCHW)
-        cast("nn.Module", network.decoder).fold_kernels()  # type: ignore[operator]
+        cast(FoldsItself, network.decoder).fold_kernels()
         torch.testing.assert_close(network(values_NCHW), again, rtol=1e-5, atol=1e-5)
 
 
