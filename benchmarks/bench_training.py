@@ -1,7 +1,10 @@
 """Training steps of the loop against bare forward, backward and optimiser on cached tensors.
 
 Both train the shipped recipe's network on its crops with one thread for torch; the loop draws its
-samples in one process beside it. Blocks of steps alternate, so a busy moment meets both.
+samples in one process beside it. Blocks of steps alternate, and so does which of the two comes
+first, so a busy moment and a slow drift meet both. Before each block as many steps are taken
+untimed as samples are drawn ahead, and one more: a block of the loop begins without samples that
+were drawn in the other's time, and a bare block runs beside a process that has nothing to do.
 
 Run: python -m benchmarks.bench_training
 """
@@ -12,6 +15,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from time import process_time
 
+import cv2
 import torch
 
 from benchmarks.machine import digest_of
@@ -21,7 +25,7 @@ from losszero_rt.timings import now_s
 from train.batch import Batch
 from train.config import TrainConfig
 from train.datasets import read_rides
-from train.feeding import batches_from
+from train.feeding import PREFETCHED, batches_from
 from train.loop import open_session, take_step
 from train.losses import segmentation_loss
 from train.recipes import recipe
@@ -32,6 +36,9 @@ MIN_RATIO = 0.95
 NUM_RIDES, BLOCK_STEPS, BLOCKS_A_ROUND = 48, 6, 2
 QUICK_RIDES, QUICK_STEPS = 4, 1
 NUM_CACHED = 3
+NUM_WORKERS = 1
+# After so many steps nothing that was drawn before them is left.
+UNTIMED_STEPS = PREFETCHED * NUM_WORKERS + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +57,16 @@ class Block:
 def measure(options: Options) -> Outcome:
     """Alternate blocks of both and compare what a step takes."""
     torch.set_num_threads(1)
+    # As in the process that draws, so that what a sample takes is told of one core, too.
+    cv2.setNumThreads(1)
     config = trained_config(quick=options.quick)
     rides = read_rides(QUICK_RIDES if options.quick else NUM_RIDES, spec=config.input)
     half = len(rides) // 2
     sampler = Sampler(config=config, sources={"night_ride": rides[:half], "rides": rides[half:]})
     steps = QUICK_STEPS if options.quick else BLOCK_STEPS
     loop, bare = loop_steps(sampler), bare_steps(sampler)
-    for each in (loop, bare):
-        block_of(each, steps=1)
     num_pairs = options.rounds * (1 if options.quick else BLOCKS_A_ROUND)
-    pairs = [(block_of(loop, steps=steps), block_of(bare, steps=steps)) for _ in range(num_pairs)]
+    pairs = [pair_of(loop, bare, steps=steps, loop_first=k % 2 == 0) for k in range(num_pairs)]
     ratio = median(bare.wall_s / loop.wall_s for loop, bare in pairs)
     cpu_ratio = median(bare.cpu_s / loop.cpu_s for loop, bare in pairs)
     loop_s, bare_s = (median(b.wall_s for b in side) / steps for side in zip(*pairs, strict=True))
@@ -84,6 +91,7 @@ def measure(options: Options) -> Outcome:
         "crop_size": config.phases[0].crop_size,
         "batch_size": batch_size,
         "block_steps": steps,
+        "untimed_steps": UNTIMED_STEPS,
         "loop_step_s": round(loop_s, 4),
         "bare_step_s": round(bare_s, 4),
         "blocks_s": [[round(block.wall_s, 3) for block in pair] for pair in pairs],
@@ -91,7 +99,8 @@ def measure(options: Options) -> Outcome:
         "train_sha256": digest_of(ROOT / "train"),
     }
     notes = (
-        f"medians over {len(pairs)} alternating pairs of blocks of {steps} steps",
+        f"medians over {len(pairs)} alternating pairs of blocks of {steps} steps, each after "
+        f"{UNTIMED_STEPS} steps that are not timed",
         "the loop's steps include drawing samples, normalising, clipping and the weights' "
         "average; measuring and writing at the end of an epoch are left out",
         "it needs a core for the process that draws: on a machine that is busy otherwise, what "
@@ -119,7 +128,7 @@ def trained_config(*, quick: bool) -> TrainConfig:
 def loop_steps(sampler: Sampler) -> Callable[[], float]:
     """Return what takes one step of the training loop."""
     session = open_session(sampler.config, accelerator="cpu")
-    batches = batches_from(0, sampler=sampler, team=ALONE, workers=1)
+    batches = batches_from(0, sampler=sampler, team=ALONE, workers=NUM_WORKERS)
     return lambda: take_step(session, next(batches))
 
 
@@ -127,7 +136,8 @@ def bare_steps(sampler: Sampler) -> Callable[[], float]:
     """Return what takes one step on tensors that are there already."""
     config = sampler.config
     learner = open_session(config, accelerator="cpu").learner
-    learner.prepare(rate=config.learning_rate)
+    # The rate of the loop's first steps: values that grow or vanish may take other times.
+    learner.prepare(rate=config.rate_at(1))
     tensors = _endless([sampler.batch(0, step) for step in range(NUM_CACHED)], config)
 
     def step() -> float:
@@ -148,6 +158,19 @@ def _endless(
     cached = [(b.values(config.input, device=device), b.labels(device=device)) for b in batches]
     while True:
         yield from cached
+
+
+def pair_of(
+    loop: Callable[[], float], bare: Callable[[], float], *, steps: int, loop_first: bool
+) -> tuple[Block, Block]:
+    """Take a block of each, one after the other; return the loop's, then the bare one."""
+    ordered = (loop, bare) if loop_first else (bare, loop)
+    blocks = []
+    for step in ordered:
+        block_of(step, steps=UNTIMED_STEPS)
+        blocks.append(block_of(step, steps=steps))
+    first, second = blocks
+    return (first, second) if loop_first else (second, first)
 
 
 def block_of(step: Callable[[], float], *, steps: int) -> Block:

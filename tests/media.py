@@ -1,6 +1,7 @@
 """Makers of media for tests: clips whose frames carry their index in the picture itself."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -40,35 +41,11 @@ def read_index(planes: Planes) -> int:
     return sum(int(row[centre] > (DARK + LIGHT) // 2) << bit for bit, centre in enumerate(centres))
 
 
-def write_clip(
-    path: Path,
-    *,
-    size: tuple[int, int] = (96, 192),
-    num_frames: int = 30,
-    rate: Fraction = Fraction(30),
-    pts: Sequence[int] | None = None,
-    time_base: Fraction | None = None,
-    codec: str = "libx264",
-    pix_fmt: str = "yuv420p",
-    options: dict[str, str] | None = None,
-    container: str | None = None,
-    container_options: dict[str, str] | None = None,
-    audio: str | None = None,
-    num_audio: int = 1,
-    audio_s: float | None = None,
-    audio_start_s: float = 0.0,
-    rotation: int = 0,
-    hflip: bool = False,
-    sar: Fraction | None = None,
-    colour: dict[str, int] | None = None,
-    draw: Callable[[int], np.ndarray] | None = None,
-    chroma: tuple[int, int] = (128, 128),
-    title: str = "",
-) -> Path:
-    """Write a clip.
+@dataclass(frozen=True, kw_only=True)
+class ClipSpec:
+    """A clip to write.
 
-    Args:
-        path: File to write; the suffix chooses the container unless ``container`` does.
+    Attributes:
         size: (height, width).
         num_frames: Frames, when ``pts`` is not given.
         rate: Declared frame rate.
@@ -77,7 +54,7 @@ def write_clip(
         codec: Video encoder.
         pix_fmt: Pixel format to encode.
         options: Encoder options.
-        container: Container format.
+        container: Container format; the suffix of the file chooses it by default.
         container_options: Muxer options.
         audio: Audio encoder; None for silence.
         num_audio: Audio tracks.
@@ -90,55 +67,98 @@ def write_clip(
         draw: Luma of a frame by its index; the bar code by default.
         chroma: Values of the two other planes.
         title: Title to store.
-
-    Returns:
-        ``path``.
     """
-    unit = time_base or 1 / rate
-    times = list(pts) if pts is not None else list(range(num_frames))
+
+    size: tuple[int, int] = (96, 192)
+    num_frames: int = 30
+    rate: Fraction = Fraction(30)
+    pts: Sequence[int] | None = None
+    time_base: Fraction | None = None
+    codec: str = "libx264"
+    pix_fmt: str = "yuv420p"
+    options: dict[str, str] | None = None
+    container: str | None = None
+    container_options: dict[str, str] | None = None
+    audio: str | None = None
+    num_audio: int = 1
+    audio_s: float | None = None
+    audio_start_s: float = 0.0
+    rotation: int = 0
+    hflip: bool = False
+    sar: Fraction | None = None
+    colour: dict[str, int] | None = None
+    draw: Callable[[int], np.ndarray] | None = None
+    chroma: tuple[int, int] = (128, 128)
+    title: str = ""
+
+    @property
+    def unit(self) -> Fraction:
+        """Seconds per unit of the times."""
+        return self.time_base or 1 / self.rate
+
+    @property
+    def times(self) -> list[int]:
+        """Times of the frames, in units."""
+        return list(range(self.num_frames)) if self.pts is None else list(self.pts)
+
+
+def write_clip(path: Path, **fields: Any) -> Path:
+    """Write a clip and return its path; ``fields`` are those of :class:`ClipSpec`."""
+    spec = ClipSpec(**fields)
     output = av.open(
         f"file:{path.absolute()}",
         "w",
-        format=container,
-        container_options=container_options or {},
+        format=spec.container,
+        container_options=spec.container_options or {},
     )
-    video = output.add_stream(
-        codec,
-        rate=rate,
-        options={"preset": "ultrafast"} if options is None else options,
-        width=size[1],
-        height=size[0],
-        pix_fmt=pix_fmt,
-        time_base=unit,
-    )
-    assert isinstance(video, VideoStream)
-    video.time_base = unit
-    output.metadata.update({"title": title} if title else {})
-    for name, value in (colour or {}).items():
-        setattr(video.codec_context, name, value)
-    if sar is not None:
-        video.codec_context.sample_aspect_ratio = sar
-    if rotation or hflip:
-        video.set_display_rotation(rotation, hflip=hflip)
-    tracks = [add_audio(output, audio) for _ in range(num_audio)] if audio else []
-    length_s = audio_s if audio_s is not None else float((len(times) + 1) / rate)
-    packets = [
-        (Fraction(audio_start_s), p) for t in tracks for p in sound(t, length_s, audio_start_s)
-    ]
-    for index, time in enumerate(times):
-        luma = (draw or (lambda i: draw_index(i, size=size)))(index)
-        picture = to_picture(luma, chroma=chroma, pix_fmt=pix_fmt)
-        picture.pts, picture.time_base = time, unit
-        packets += [(time * unit, packet) for packet in video.encode(picture)]
-    packets += [(times[-1] * unit, packet) for packet in video.encode(None)]
-    for _, packet in sorted(packets, key=_decoding_time):
+    output.metadata.update({"title": spec.title} if spec.title else {})
+    video = _add_video(output, spec)
+    # All tracks before the first packet: encoding a tone opens its encoder.
+    tracks = [add_audio(output, spec.audio) for _ in range(spec.num_audio)] if spec.audio else []
+    packets = [*_sounds(tracks, spec), *_pictures(video, spec)]
+    for packet in sorted(packets, key=_decoding_time):
         output.mux(packet)
     output.close()
     return path
 
 
-def _decoding_time(entry: "tuple[Fraction, Packet[Stream]]") -> float:
-    packet = entry[1]
+def _add_video(output: Any, spec: ClipSpec) -> VideoStream:
+    video = output.add_stream(
+        spec.codec,
+        rate=spec.rate,
+        options={"preset": "ultrafast"} if spec.options is None else spec.options,
+        width=spec.size[1],
+        height=spec.size[0],
+        pix_fmt=spec.pix_fmt,
+        time_base=spec.unit,
+    )
+    assert isinstance(video, VideoStream)
+    video.time_base = spec.unit
+    for name, value in (spec.colour or {}).items():
+        setattr(video.codec_context, name, value)
+    if spec.sar is not None:
+        video.codec_context.sample_aspect_ratio = spec.sar
+    if spec.rotation or spec.hflip:
+        video.set_display_rotation(spec.rotation, hflip=spec.hflip)
+    return video
+
+
+def _sounds(tracks: "Sequence[AudioStream]", spec: ClipSpec) -> "Iterator[Packet[Stream]]":
+    length_s = float((len(spec.times) + 1) / spec.rate) if spec.audio_s is None else spec.audio_s
+    for track in tracks:
+        yield from sound(track, length_s, spec.audio_start_s)
+
+
+def _pictures(video: VideoStream, spec: ClipSpec) -> "Iterator[Packet[Stream]]":
+    for index, time in enumerate(spec.times):
+        luma = draw_index(index, size=spec.size) if spec.draw is None else spec.draw(index)
+        picture = to_picture(luma, chroma=spec.chroma, pix_fmt=spec.pix_fmt)
+        picture.pts, picture.time_base = time, spec.unit
+        yield from video.encode(picture)
+    yield from video.encode(None)
+
+
+def _decoding_time(packet: "Packet[Stream]") -> float:
     return float((packet.dts or 0) * packet.time_base)
 
 

@@ -7,6 +7,7 @@ accuracy without increasing inference time" (ICML 2022), https://arxiv.org/abs/2
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,6 +16,7 @@ from losszero_rt.errors import ModelError
 from losszero_rt.network import build_network
 from train.datasets.picture import LabelledPicture
 from train.evaluate import score
+from train.seen import SEEN_KEY, seen_in, seen_record
 
 
 def average_checkpoints(
@@ -51,14 +53,23 @@ def average_checkpoints(
     network = build_network(first.network)
     network.load_state_dict(weights, strict=True)
     scores = score(network, val, spec=first.input, classes=first.classes)
-    sources = [checkpoint.weights_sha256[:12] for _, checkpoint in loaded]
     record = replace(
         first,
         scores=scores.as_dict(),
-        data={**first.data, "averaged": sources},
+        data=_joined_data([checkpoint for _, checkpoint in loaded]),
         epoch=max(checkpoint.epoch for _, checkpoint in loaded),
     )
     return write_checkpoint(out, checkpoint=record, weights=weights)
+
+
+def _joined_data(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    """Return the data record of a mean, which has seen what any of its parts has seen."""
+    seen = [seen_in(checkpoint.data) for checkpoint in checkpoints]
+    known = [digests for digests in seen if digests is not None]
+    whole = frozenset().union(*known) if len(known) == len(seen) else None
+    first = {key: value for key, value in checkpoints[0].data.items() if key != SEEN_KEY}
+    sources = [checkpoint.weights_sha256[:12] for checkpoint in checkpoints]
+    return {**first, **seen_record(whole), "averaged": sources}
 
 
 def mean_of(states: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -13,6 +13,9 @@ from train.schedule import Schedule, rate_factor
 SourceName = str
 Precision = Literal["fp32", "bf16", "fp16"]
 
+# Fields that early states and records do not have, and what they were before they were there.
+_LATER: Mapping[str, Any] = {"sync_norms": False, "walker_share": 0.0}
+
 # EfficientNet-Lite0 was trained on (x / 255 - 0.5) / 0.5.
 LITE0_INPUT = InputSpec(size=(384, 672), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -98,6 +101,7 @@ class TrainConfig:
         samples_per_epoch: Crops an epoch.
         shares: Share of each source in the samples; sources without pictures are left out.
         num_rides: Rendered rides to draw, one picture each; 0 trains without.
+        walker_share: Share of these rides with many people on foot, most in dark clothes.
         learning_rate: Peak rate of decoder and head.
         encoder_rate_factor: The encoder's rate as a part of ``learning_rate``.
         part_rates: Peak rates of the parts that a network names itself (Mask R-CNN: backbone,
@@ -120,6 +124,8 @@ class TrainConfig:
             for depthwise networks; fp16 needs an accelerator.
         accumulate: Micro-batches a step and device; the batch stays the phase's. Doubled when
             memory runs out.
+        sync_norms: Whether batch norms take their statistics over all devices together, instead
+            of each over its own pictures; needs accelerators, and changes nothing with one.
         patience: Epochs without a better validation mIoU after which to stop; None never stops.
         seed: Seed of everything drawn.
     """
@@ -133,6 +139,7 @@ class TrainConfig:
         default_factory=lambda: {"night_ride": 0.6, "comma10k": 0.2, "rides": 0.2}
     )
     num_rides: int = 240
+    walker_share: float = 0.0
     learning_rate: float = 2e-3
     encoder_rate_factor: float = 0.3
     part_rates: Mapping[str, float] = field(default_factory=dict)
@@ -150,6 +157,7 @@ class TrainConfig:
     frozen_stages: int = 0
     precision: Precision = "fp32"
     accumulate: int = 1
+    sync_norms: bool = False
     patience: int | None = None
     seed: int = 1
 
@@ -190,6 +198,8 @@ class TrainConfig:
                 f"ema_decay {self.ema_decay}",
                 accepted="1 to batch_size micro-batches, 0 <= ema_decay < 1",
             )
+        if not 0 <= self.walker_share <= 1:
+            raise UsageError(f"walker_share {self.walker_share}", accepted="0 to 1")
         if self.patience is not None and self.patience < 1:
             raise UsageError(f"patience of {self.patience} epochs", accepted="1 or more, or none")
 
@@ -244,5 +254,13 @@ class TrainConfig:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields for a JSON file."""
-        return asdict(self)
+        """Return the fields for a JSON file.
+
+        Those that came later are left out while they change nothing, so that what an earlier
+        version wrote is still recognised as the same configuration.
+        """
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in _LATER or value != _LATER[name]
+        }

@@ -1,7 +1,5 @@
 """What a training sees and what it is measured on."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +7,11 @@ from typing import Any
 from losszero_rt.errors import InputError
 from train.config import SourceName
 from train.datasets.picture import LabelledPicture
-from train.datasets.picture_set import PictureSet
+from train.datasets.picture_set import names_of
+from train.seen import digests_of, names_digest, seen_record
+
+# Drawn by us: whoever scores them knows which seeds are for training.
+_DRAWN = "rides"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,8 @@ class Data:
         train_probe: Training pictures that are scored like ``val``, to show the gap.
         versions: References of the data in the lineage of what is made from them.
         split_version: Digest of the split and of the files it was made for; empty if unknown.
+        earlier: Digests of the pictures that the weights it starts from were trained on; None if
+            these are unknown.
     """
 
     sources: Mapping[SourceName, Sequence[LabelledPicture]]
@@ -29,6 +33,7 @@ class Data:
     train_probe: Sequence[LabelledPicture]
     versions: tuple[str, ...] = ()
     split_version: str = ""
+    earlier: frozenset[str] | None = frozenset()
 
     def __post_init__(self) -> None:
         for name, pictures in (("val", self.val), ("train_probe", self.train_probe)):
@@ -39,9 +44,15 @@ class Data:
                 )
 
     def summary(self) -> dict[str, Any]:
-        """Return the counts for the checkpoint's record."""
+        """Return the counts for the checkpoint's record, and what its weights have seen."""
         counts = {str(name): len(pictures) for name, pictures in self.sources.items()}
-        return {"train": counts, "val": len(self.val)}
+        return {"train": counts, "val": len(self.val), **seen_record(self._seen())}
+
+    def _seen(self) -> frozenset[str] | None:
+        if self.earlier is None:
+            return None
+        learnt = (pictures for name, pictures in self.sources.items() if name != _DRAWN)
+        return self.earlier.union(*(digests_of(names_of(pictures)) for pictures in learnt))
 
     def identity(self) -> dict[str, str]:
         """Return what tells these pictures from others: by part, their number and a digest.
@@ -52,13 +63,9 @@ class Data:
             f"train {name}": pictures for name, pictures in sorted(self.sources.items())
         }
         parts["val"] = self.val
-        known = {part: _identity(pictures) for part, pictures in parts.items() if len(pictures)}
+        known = {
+            part: names_digest(names_of(pictures))
+            for part, pictures in parts.items()
+            if len(pictures)
+        }
         return known | ({"split": self.split_version[:12]} if self.split_version else {})
-
-
-def _identity(pictures: Sequence[LabelledPicture]) -> str:
-    if isinstance(pictures, PictureSet):
-        names = list(pictures.names)
-    else:
-        names = [picture.name for picture in pictures]
-    return f"n={len(names)} {hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]}"

@@ -120,7 +120,14 @@ def measure_epoch(session: Session, data: Data, *, steps_per_s: float) -> EpochR
     loss = torch.tensor(mean, device=session.device)
     progress.epoch_loss, progress.epoch_steps = 0.0, 0
     val, probe = (
-        measure(network, pictures, config=config, team=team, device=session.device)
+        measure(
+            network,
+            pictures,
+            config=config,
+            team=team,
+            device=session.device,
+            cam_class=session.cam_class,
+        )
         for pictures in (data.val, data.train_probe)
     )
     return EpochResult(

@@ -5,34 +5,25 @@ at any moment and resumed from its last state ends in the same weights as an unb
 bit where a device computes the same twice, as a CPU does. That holds for one device and for many:
 after each step all processes hold the same state, which the first of them writes.
 
-Devices, processes and number formats are Lightning Fabric's: one process, ``--devices N``, or
-``torchrun`` on several machines.
+Devices, processes and number formats are Lightning Fabric's (launching.py): one process,
+``--devices N``, or ``torchrun`` on several machines.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from os import environ
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies.ddp import DDPStrategy
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from torch import nn
 
-from losszero_rt.checkpoint import load_weights
-from losszero_rt.errors import ModelError, UsageError
-from losszero_rt.network import build_network
-from losszero_rt.timings import now_s
+from losszero_rt.errors import ModelError
 from train.batch import Batch
+from train.clock import Clock
 from train.config import TrainConfig
 from train.data import Data
-from train.encoder_weights import load_encoder_weights
 from train.epoch import Pace, close_epoch, track_step
 from train.feeding import batches_from
-from train.learner import Learner
+from train.launching import Accelerator, open_session
 from train.losses import segmentation_loss
 from train.sampling import Sampler
 from train.session import Session
@@ -41,9 +32,6 @@ from train.tracking import Tracker
 
 __all__ = ["Accelerator", "Data", "open_session", "take_step", "train"]
 
-Accelerator = Literal["auto", "cpu", "cuda", "mps"]
-_FORMATS: Mapping[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
-_WITH_UNUSED = ("pspnet", "dpt")  # part of whose encoder never gets a gradient
 _CPU_OUT_OF_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 
 
@@ -61,56 +49,59 @@ def train(
     accelerator: Accelerator = "auto",
     devices: int = 1,
     workers: int = 0,
+    cam_class: str | None = None,
 ) -> Progress:
-    """Train a network.
+    """Train a network, or go on with it, and return where it stands.
 
     Args:
         config: What to do.
         data: What to do it with, the same in every process.
-        out: Folder that gets ``last``, ``best`` (mIoU) and ``best-boundary`` (checkpoints),
-            ``state`` and ``history.json``.
+        out: Folder that gets ``last``, ``best``, ``best-boundary``, ``state``, ``history.json``.
         resume: Go on from ``out/state``.
         start_from: Weights to start from instead of the configured encoder weights.
-        time_limit_s: Stop after this time of this call, state written, to be resumed another day;
-            a step is taken in any case.
+        time_limit_s: Stop after this time of this call, state written, but not before a step.
         save_every_s: Write the state this often; a kill loses no more than this.
         say: Receives one line an epoch.
         tracker: Is told the loss of every step and everything about every epoch.
         accelerator: What to train on; ``auto`` takes the fastest there is.
         devices: How many of them. Under torchrun it decides, not this.
         workers: Processes that draw samples beside each device; 0 draws them in between.
-
-    Returns:
-        Where it stands.
+        cam_class: Class whose heat the panels show; None takes each epoch's weakest.
 
     Raises:
-        ModelError: If ``resume`` finds no state or that of another configuration or other data;
-            see also :func:`take_step`.
+        ModelError: If ``resume`` finds no state of this training; see also :func:`take_step`.
     """
-    called_s, identity = now_s(), data.identity()
+    clock = Clock(time_limit_s=time_limit_s, save_every_s=save_every_s)
     session = open_session(config, start_from, accelerator=accelerator, devices=devices)
+    session.cam_class = None if cam_class is None else config.classes.id_of(cam_class)
     if resume:
-        session.restore(out / "state", data=identity)
-    progress = session.progress
-    sampler = Sampler(config=config, sources=data.sources, with_objects=session.learns_objects)
-    batches = batches_from(progress.step, sampler=sampler, team=session.team, workers=workers)
-    started_s, saved_s = now_s() - progress.elapsed_s, now_s()
-    pace = Pace(progress.step)
+        session.restore(out / "state", data=data.identity())
+    progress, pace = session.progress, Pace(session.progress.step)
+    batches = _batches(session, data, workers)
+    clock.start(elapsed_s=progress.elapsed_s)
     while not is_done(progress, config):
         loss = take_step(session, next(batches))
-        progress.elapsed_s = now_s() - started_s
+        progress.elapsed_s = clock.elapsed_s
         track_step(session, loss, tracker=tracker)
         if config.locate(progress.step)[1] == 0:
             close_epoch(session, pace, data=data, out=out, say=say, tracker=tracker)
             pace = Pace(progress.step)
-        over = math.isfinite(time_limit_s) and session.agree(now_s() - called_s > time_limit_s)
-        if over or is_done(progress, config) or now_s() - saved_s > save_every_s:
-            session.save(out / "state", data=identity)
-            saved_s = now_s()
+        over = clock.is_limited and session.agree(clock.is_up)
+        if over or is_done(progress, config) or clock.wants_saving:
+            session.save(out / "state", data=data.identity())
+            clock.saved()
         if over:
             break
     session.fabric.barrier()
     return progress
+
+
+def _batches(session: Session, data: Data, workers: int) -> Iterator[Batch]:
+    """Yield the batches of all steps that are left, this process's share of each."""
+    sampler = Sampler(
+        config=session.config, sources=data.sources, with_objects=session.learns_objects
+    )
+    return batches_from(session.progress.step, sampler=sampler, team=session.team, workers=workers)
 
 
 def is_done(progress: Progress, config: TrainConfig) -> bool:
@@ -219,79 +210,3 @@ def loss_of(session: Session, batch: Batch) -> torch.Tensor:
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Say whether a device or this machine has no memory left."""
     return isinstance(error, torch.OutOfMemoryError) or _CPU_OUT_OF_MEMORY in str(error)
-
-
-def open_session(
-    config: TrainConfig,
-    start_from: Mapping[str, torch.Tensor] | None = None,
-    *,
-    accelerator: Accelerator = "auto",
-    devices: int = 1,
-) -> Session:
-    """Return a training before its first step; see :func:`train`.
-
-    With several devices the first process starts the others, by running this program again,
-    unless torchrun has started them all.
-    """
-    fabric = _fabric(config, accelerator, devices)
-    fabric.launch()
-    smallest = min(phase.batch_size for phase in config.phases)
-    if smallest < config.accumulate * fabric.world_size:
-        raise UsageError(
-            f"batches of {smallest} for {config.accumulate} micro-batches in "
-            f"{fabric.world_size} processes",
-            accepted="a picture or more in each",
-        )
-    torch.manual_seed(config.seed)
-    network = _first_network(config, start_from)
-    learner = Learner.of(network, config=config)
-    learner.average.to(fabric.device)
-    trained, optimiser = fabric.setup(network, learner.optimiser)
-    session = Session(
-        config=config,
-        fabric=fabric,
-        learner=learner,
-        trained=trained,
-        optimiser=optimiser,
-        progress=Progress(accumulate=config.accumulate),
-    )
-    if session.learns_objects:
-        trained.mark_forward_method("losses")
-    return session
-
-
-def _fabric(config: TrainConfig, accelerator: Accelerator, devices: int) -> Fabric:
-    nodes = 1
-    if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
-        devices = int(environ["LOCAL_WORLD_SIZE"])
-        nodes = int(environ["WORLD_SIZE"]) // devices
-    # Statistics are shared after each step, and not by overwriting all with the first's.
-    many: Any = "auto"
-    if devices * nodes > 1:
-        unused = config.network.architecture in _WITH_UNUSED
-        many = DDPStrategy(broadcast_buffers=False, find_unused_parameters=unused)
-    try:
-        fabric = Fabric(
-            accelerator=accelerator,
-            strategy=many,
-            devices=devices,
-            num_nodes=nodes,
-            precision=_FORMATS[config.precision],
-        )
-    except (ValueError, RuntimeError, MisconfigurationException) as error:
-        raise UsageError(
-            f"{devices} devices ({accelerator}): {error}", remedy="pass --devices or --accelerator"
-        ) from error
-    if config.precision == "fp16" and fabric.device.type == "cpu":
-        raise UsageError("precision fp16 on a CPU", accepted="fp32, bf16")
-    return fabric
-
-
-def _first_network(config: TrainConfig, start_from: Mapping[str, torch.Tensor] | None) -> nn.Module:
-    network = build_network(config.network)
-    if start_from is not None:
-        load_weights(network, weights=start_from, name="the checkpoint to start from")
-    else:
-        load_encoder_weights(network, source=config.encoder_weights, spec=config.network)
-    # Channels last is the fast layout of convolutions, on a CPU above all of depthwise ones.
-    return network.to(memory_format=torch.channels_last)

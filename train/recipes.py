@@ -165,7 +165,7 @@ def parking_mask_rcnn() -> TrainConfig:
 
 
 def night_ride() -> TrainConfig:
-    """Return the second stage of the model that ships: crops, from what ``segformer-lite0`` ends in.
+    """Return the second stage of the model that ships: crops, after ``segformer-lite0``.
 
     SegFormer's decoder is linear up to its one normalisation, so that export moves its products
     to the coarse maps: 128 channels cost a fraction of a pyramid of 64.
@@ -182,11 +182,15 @@ def night_ride() -> TrainConfig:
 
 
 def night_ride_whole() -> TrainConfig:
-    """Return the third stage: whole pictures, so that a rider is told by the bike beside it."""
+    """Return the third stage: whole pictures, so that a rider is told by the bike beside it.
+
+    Some of the rendered rides have many people on foot, most of them in dark clothes.
+    """
     return replace(
         night_ride(),
         phases=(Phase(epochs=9, crop_size=(384, 672), batch_size=4, scale=(0.7, 1.4)),),
         shares={"night_ride": 0.5, "comma10k": 0.25, "rides": 0.25},
+        walker_share=0.4,
         paste_rate=0.15,
         learning_rate=8e-4,
     )

@@ -8,9 +8,8 @@ Shape letters: N pictures, H, W height and width.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from losszero_rt.errors import InputError
@@ -20,7 +19,7 @@ from train.batch import Batch
 from train.config import SourceName, TrainConfig
 from train.datasets.picture import LabelledPicture
 from train.instances import ObjectTargets, find_objects
-from train.paste import Pair, paste_bike, paste_lane_marks, paste_vehicles
+from train.paste import Scene, paste_bike, paste_lane_marks, paste_vehicles
 
 # Of a source with day and night, a night picture is drawn twice as often.
 DAY_KEPT = 0.5
@@ -67,11 +66,7 @@ class Sampler:
         config = self.config
         with drawn_from(config.seed, epoch, index) as rng:
             picture = self._draw(rng)
-            pixels, labels = self._composed(picture, rng)
-            instances = picture.instances_HW if self.with_objects else None
-            if instances is not None and labels is not picture.labels_HW:
-                # What was pasted over an instance is no part of it.
-                instances = np.where(labels == picture.labels_HW, instances, 0)
+            scene = self._composed(picture, rng)
             augment = augmentation(
                 phase=config.phase_of(epoch),
                 spec=config.input,
@@ -79,7 +74,8 @@ class Sampler:
                 is_night=picture.is_night,
                 night=config.night,
             )
-            return from_sample(augment(to_sample(pixels, labels, instances_HW=instances)))
+            sample = to_sample(scene.pixels_HWC, scene.labels_HW, instances_HW=scene.instances_HW)
+            return from_sample(augment(sample))
 
     def _objects(self, labels_HW: np.ndarray, instances_HW: np.ndarray | None) -> ObjectTargets:
         return find_objects(labels_HW, classes=self.config.classes, instances_HW=instances_HW)
@@ -94,24 +90,31 @@ class Sampler:
                 break
         return picture
 
-    def _composed(self, picture: LabelledPicture, rng: np.random.Generator) -> Pair:
+    def _composed(self, picture: LabelledPicture, rng: np.random.Generator) -> Scene:
         """Return the picture, sometimes with another's bike, vehicles or lane marks in it."""
-        pair = picture.pixels_HWC, picture.labels_HW
-        config = self.config
+        scene, config = self._scene(picture), self.config
         donors = self.sources.get("night_ride", ())
         if rng.random() < config.lane_paste_rate and donors:
-            donor = _mirrored(_any(donors, rng), rng)
-            pair = paste_lane_marks(pair, donor=donor, classes=config.classes)
+            donor = _mirrored(self._scene(_any(donors, rng)), rng)
+            scene = paste_lane_marks(scene, donor=donor, classes=config.classes)
         if rng.random() < config.vehicle_paste_rate:
-            donor = _mirrored(self._draw(rng), rng)
-            pair = paste_vehicles(pair, donor=donor, classes=config.classes)
+            donor = _mirrored(self._scene(self._draw(rng)), rng)
+            scene = paste_vehicles(scene, donor=donor, classes=config.classes)
         if not picture.has_bike and rng.random() < config.paste_rate:
             rider = _with_bike(donors, rng)
             if rider is not None:
-                pixels, labels = _mirrored(rider, rng)
-                lit = pixels_of(light(is_night=True)(as_image(pixels)))
-                pair = paste_bike(pair, donor=(lit, labels), classes=config.classes)
-        return pair
+                donor = _mirrored(self._scene(rider), rng)
+                lit = pixels_of(light(is_night=True)(as_image(donor.pixels_HWC)))
+                donor = replace(donor, pixels_HWC=lit)
+                scene = paste_bike(scene, donor=donor, classes=config.classes)
+        return scene
+
+    def _scene(self, picture: LabelledPicture) -> Scene:
+        return Scene(
+            pixels_HWC=picture.pixels_HWC,
+            labels_HW=picture.labels_HW,
+            instances_HW=picture.instances_HW if self.with_objects else None,
+        )
 
 
 def _any(pictures: Sequence[LabelledPicture], rng: np.random.Generator) -> LabelledPicture:
@@ -129,8 +132,6 @@ def _with_bike(
     return None
 
 
-def _mirrored(picture: LabelledPicture, rng: np.random.Generator) -> Pair:
-    """Return a picture's pixels and labels, mirrored or not."""
-    if rng.random() < 0.5:
-        return picture.pixels_HWC, picture.labels_HW
-    return cv2.flip(picture.pixels_HWC, 1), cv2.flip(picture.labels_HW, 1)
+def _mirrored(scene: Scene, rng: np.random.Generator) -> Scene:
+    """Return a scene, mirrored or not."""
+    return scene if rng.random() < 0.5 else scene.mirrored()

@@ -27,7 +27,7 @@ from losszero_rt.metrics import (
 )
 from losszero_rt.preprocess import InputSpec
 from train.datasets.picture import LabelledPicture
-from train.datasets.picture_set import PictureSet
+from train.datasets.picture_set import names_of
 from train.evaluate import Augmentation, score
 
 _FORMAT = 1
@@ -92,13 +92,6 @@ def score_all(
         outlines=boundary.scores(),
         bands=bands.scores(),
     )
-
-
-def names_of(pictures: Sequence[LabelledPicture]) -> tuple[str, ...]:
-    """Return the names of pictures, in order; those of a data set without reading it."""
-    if isinstance(pictures, PictureSet):
-        return pictures.names
-    return tuple(picture.name for picture in pictures)
 
 
 def joined(parts: Sequence[Scored]) -> Scored:

@@ -20,11 +20,12 @@ class Session:
 
     Attributes:
         config: What to do.
-        fabric: The ``lightning_fabric.Fabric`` of this process; loop.py alone imports it.
+        fabric: The ``lightning_fabric.Fabric`` of this process; launching.py alone imports it.
         learner: The weights and what trains them.
         trained: The learner's network as Fabric runs it: number format, gradients of all.
         optimiser: The learner's optimiser as Fabric runs it.
         progress: How far it is.
+        cam_class: Id of the class whose heat the panels show; None takes the weakest.
     """
 
     config: TrainConfig
@@ -33,6 +34,7 @@ class Session:
     trained: Any
     optimiser: Any
     progress: Progress
+    cam_class: int | None = None
 
     @property
     def device(self) -> torch.device:

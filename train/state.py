@@ -27,7 +27,7 @@ RECORD_BYTES_MAX = 64 << 20
 TENSORS_BYTES_MAX = 4 * WEIGHTS_BYTES_MAX
 _REMEDY = "start again in another --out, without --resume"
 # How a step is computed, not what it computes: these may change between resumptions.
-_FREE = ("accumulate", "precision")
+_FREE = ("accumulate", "precision", "sync_norms")
 _KEYS = {"config": dict, "data": dict, "progress": dict, "scaler": dict, "sha256": str}
 
 

@@ -61,6 +61,7 @@ def run_sweep(
     time_limit_s: float = math.inf,
     resume: bool = False,
     seed: int = 1,
+    start: Mapping[str, Any] | None = None,
     say: Callable[[str], object] = print,
 ) -> SweepStudy:
     """Run trials until there are enough, or time is up.
@@ -69,13 +70,14 @@ def run_sweep(
         sweep: What is searched.
         configure: Turns a trial's values into its configuration; see :func:`config_for`.
         objective: What a trial does.
-        out: Folder that gets the study, a folder a trial, ``trials.json``, ``best.json`` and
-            plots. Only the best trial keeps its checkpoints.
+        out: Folder that gets the study, a folder a trial, ``trials.json``, ``best.json``,
+            ``report.md`` and plots. Only the best trial keeps its checkpoints.
         num_trials: Trials in all, those before a resumption included; the sweep's own number
             if None.
         time_limit_s: Stop after this time, to be resumed.
         resume: Go on with the study in ``out``.
         seed: Seed of what is chosen.
+        start: What every trial starts from, for the report; see :mod:`train.sweep_report`.
         say: Receives two lines a trial.
 
     Raises:
@@ -91,7 +93,7 @@ def run_sweep(
     try:
         fault = _run_trials(study, num_trials, configure, objective, out, deadline_s, say)
     finally:
-        _plot(study, out)
+        _report(study, out, start)
     if fault is not None and all(record.state == "failed" for record in study.ended()):
         raise fault
     return study
@@ -227,8 +229,13 @@ def _outcome(record: TrialRecord, sweep: Sweep) -> str:
     return f"{record.state} after {len(record.curve)} epochs, best {sweep.metric} {value}"
 
 
-def _plot(study: SweepStudy, out: Path) -> None:
+def _report(study: SweepStudy, out: Path, start: Mapping[str, Any] | None) -> None:
     # matplotlib is slow to import, and needed only here.
     from train.sweep_plots import plot_sweep
+    from train.sweep_report import write_report
 
-    plot_sweep(study.ended(), out=out, sweep=study.sweep, importance=study.importance())
+    records, importance = study.ended(), study.importance()
+    plots = plot_sweep(records, out=out, sweep=study.sweep, importance=importance)
+    write_report(
+        records, out=out, sweep=study.sweep, importance=importance, plots=plots, start=start
+    )

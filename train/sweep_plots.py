@@ -9,6 +9,7 @@ import numpy as np
 from train.plots import new_axes
 from train.study import TrialRecord, best_of
 from train.sweep_file import Sweep
+from train.sweep_parallel import draw_parallel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ _COMPLETE, _PRUNED, _BEST = "#0b62a8", "#a8a8a8", "#d1660a"
 def plot_sweep(
     records: Sequence[TrialRecord], *, out: Path, sweep: Sweep, importance: Mapping[str, float]
 ) -> list[Path]:
-    """Draw ``history.png`` and, where enough trials differ, ``importance.png``.
+    """Draw ``history.png`` and, where enough trials differ, ``importance.png``, ``parallel.png``.
 
     Args:
         records: Trials that have ended.
@@ -36,7 +37,8 @@ def plot_sweep(
         written.append(_draw_history(measured, out / "history.png", sweep))
     if importance:
         written.append(_draw_importance(importance, out / "importance.png", sweep))
-    return written
+    parallel = draw_parallel(records, path=out / "parallel.png", sweep=sweep)
+    return written if parallel is None else [*written, parallel]
 
 
 def _draw_history(records: Sequence[TrialRecord], path: Path, sweep: Sweep) -> Path:

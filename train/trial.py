@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from train.config import TrainConfig
 from train.data import Data
@@ -75,6 +76,7 @@ def training(
     *,
     metric: str,
     mode: TrackingMode = "offline",
+    start_from: Mapping[str, torch.Tensor] | None = None,
     say: Callable[[str], object] = print,
 ) -> Objective:
     """Return the objective that trains.
@@ -83,6 +85,7 @@ def training(
         read: Returns the pictures for a configuration, and notes their version.
         metric: Key of the number that is reported each epoch.
         mode: What W&B does; see :func:`train.tracking.open_tracker`.
+        start_from: Weights that every trial starts from, instead of the encoder's own.
         say: Receives one line an epoch.
     """
 
@@ -103,6 +106,7 @@ def training(
                 data=read(config, tracker),
                 out=folder,
                 resume=resume,
+                start_from=start_from,
                 time_limit_s=time_limit_s,
                 say=lambda line: say(f"  {line}"),
                 tracker=ReportingTracker(

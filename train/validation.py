@@ -4,7 +4,8 @@ Shape letters: n pictures, C classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from losszero_rt.metrics import BoundaryScores, Scores, boundary_counts, confusi
 from train.config import TrainConfig
 from train.datasets.picture import LabelledPicture
 from train.evaluate import predict
+from train.panel_cams import Maps, maps_of, weakest_class
 from train.panels import Panel
 from train.team import Team
 
@@ -27,7 +29,7 @@ class Measured:
     Attributes:
         areas: Confusion of areas.
         outlines: Boundary counts.
-        panels: A few of the pictures with what the network makes of them.
+        panels: A few of the pictures with what the network makes of them and where it looks.
     """
 
     areas: Scores
@@ -42,6 +44,7 @@ def measure(
     config: TrainConfig,
     team: Team,
     device: torch.device,
+    cam_class: int | None = None,
 ) -> Measured:
     """Score a network on pictures, each at the size of its mask.
 
@@ -55,16 +58,20 @@ def measure(
         config: Input and classes.
         team: The processes that share the work.
         device: Where counts may be summed over the team.
+        cam_class: Id of the class whose heat the panels show; None takes the weakest of these
+            pictures.
     """
     network.eval()
     classes = config.classes
     num_classes = classes.num_classes
     areas = np.zeros((len(pictures), num_classes, num_classes), np.int64)
     outlines = np.zeros((len(pictures), num_classes, 2), np.int64)
-    panels: list[Panel] = []
+    panels: list[tuple[Panel, Maps]] = []
     for index in range(team.rank, len(pictures), team.size):
         picture = pictures[index]
-        labels_HW = predict(network, picture.pixels_HWC, spec=config.input)
+        shown = len(panels) < NUM_PANELS
+        with maps_of(network) if shown else nullcontext(Maps()) as maps:
+            labels_HW = predict(network, picture.pixels_HWC, spec=config.input)
         for counts, count in ((areas, confusion_matrix), (outlines, boundary_counts)):
             counts[index] = count(
                 labels_HW,
@@ -72,12 +79,14 @@ def measure(
                 num_classes=num_classes,
                 ignored_id=classes.ignored_id,
             )
-        if len(panels) < NUM_PANELS:
-            panels.append(_panel(picture, labels_HW, config))
+        if shown:
+            panels.append((_panel(picture, labels_HW, config), maps))
+    scores = Scores(matrices=_summed(areas, team, device), classmap=classes)
+    looked_for = weakest_class(scores) if cam_class is None else cam_class
     return Measured(
-        areas=Scores(matrices=_summed(areas, team, device), classmap=classes),
+        areas=scores,
         outlines=BoundaryScores(counts=_summed(outlines, team, device), classmap=classes),
-        panels=panels,
+        panels=[_with_heat(panel, maps, looked_for, config) for panel, maps in panels],
     )
 
 
@@ -94,3 +103,9 @@ def _panel(picture: LabelledPicture, labels_HW: np.ndarray, config: TrainConfig)
         truth_HW=picture.labels_HW,
         classes=config.classes,
     )
+
+
+def _with_heat(panel: Panel, maps: Maps, class_id: int, config: TrainConfig) -> Panel:
+    height, width = panel.labels_HW.shape
+    heat_HW = maps.heat(class_id, size=(height, width), spec=config.input)
+    return replace(panel, cam_HW=heat_HW, cam_class=config.classes.names[class_id])

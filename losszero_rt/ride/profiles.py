@@ -107,6 +107,7 @@ class Vehicle:
         brake: Whether its brake lights shine.
         lamps: Whether its lights are on.
         look: A number that chooses colour and details.
+        dark: Whether a person wears dark clothes only.
     """
 
     kind: Kind
@@ -116,6 +117,7 @@ class Vehicle:
     brake: bool
     lamps: bool
     look: int
+    dark: bool = False
 
 
 def length_m(kind: Kind) -> float:

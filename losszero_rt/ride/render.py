@@ -20,6 +20,7 @@ from losszero_rt.ride.setting import draw_setting
 from losszero_rt.ride.spec import UNDRIVABLE, RideFrame, RideSpec, presentation_times, rng_for
 from losszero_rt.ride.traffic import Traffic
 from losszero_rt.ride.vehicles import build
+from losszero_rt.ride.walkers import walkers_beside
 
 
 class Ride:
@@ -112,7 +113,10 @@ class Ride:
         painter = Painter(sheet, view)
         crossings = self._roadbed.crossings(view.course)
         things = self._scenery.things(view, crossings)
-        for vehicle in self._traffic.vehicles(time_s, view.course):
+        movers = self._traffic.vehicles(time_s, view.course)
+        if self.spec.walkers == "many":
+            movers += walkers_beside(self.setting, view.course)
+        for vehicle in movers:
             light = self._lighting.on_thing(view, vehicle.u_m, max(vehicle.near_m, 3.0))
             things.append(build(vehicle, light, view.pose.u_m))
         placed = painter.place(things)

@@ -50,7 +50,8 @@ def add_person(thing: Thing, vehicle: Vehicle, light: Array) -> None:
     """Add a walker."""
     u, d = vehicle.u_m, vehicle.near_m
     look = np.random.default_rng(vehicle.look)
-    coat: Rgb = as_rgb(look.uniform(15, 150, 3))
+    coat: Rgb = as_rgb(look.uniform(15, 150, 3) * (0.2 if vehicle.dark else 1.0))
+    trousers: Rgb = (13, 14, 18) if vehicle.dark else (30, 32, 40)
     step = 0.16 * float(np.sin(vehicle.near_m * 2.6 + vehicle.look))
     for sign in (-1, 1):
         foot = sign * (0.09 + step)
@@ -60,7 +61,7 @@ def add_person(thing: Thing, vehicle: Vehicle, light: Array) -> None:
             (sign * 0.09 + 0.08, 0.85),
             (sign * 0.09 - 0.08, 0.85),
         ]
-        thing.patch(facing(leg, u, d), lit((30, 32, 40), light), MOVEABLE)
+        thing.patch(facing(leg, u, d), lit(trousers, light), MOVEABLE)
     torso = [
         (-0.2, 0.8),
         (0.2, 0.8),

@@ -16,6 +16,7 @@ Rgb = tuple[float, float, float]
 """A colour or a light: red, green, blue; 0 to 255 for paint, free scale for light."""
 
 Viewpoint = Literal["motorcycle", "car"]
+Walkers = Literal["few", "many"]
 
 UNDRIVABLE: Final = 0
 ROAD: Final = 1
@@ -38,6 +39,8 @@ class RideSpec:
         vfr: Whether presentation times are irregular, as of a camera that lengthens its exposure.
         duration_s: Length of the ride in seconds, > 0.
         viewpoint: Seat of the camera; "car" shows neither bike nor rider.
+        walkers: "many" adds people on foot, most of them in dark clothes, to an otherwise equal
+            ride; there are none on highways and in tunnels.
     """
 
     size: tuple[int, int] = (720, 1280)
@@ -46,6 +49,7 @@ class RideSpec:
     vfr: bool = False
     duration_s: float = 20.0
     viewpoint: Viewpoint = "motorcycle"
+    walkers: Walkers = "few"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn.
@@ -69,6 +73,10 @@ class RideSpec:
             raise ValueError(
                 f"viewpoint is {self.viewpoint!r}; it must be 'motorcycle' or 'car'; "
                 "leave it out for 'motorcycle'."
+            )
+        if self.walkers not in ("few", "many"):
+            raise ValueError(
+                f"walkers is {self.walkers!r}; it must be 'few' or 'many'; leave it out for 'few'."
             )
 
 

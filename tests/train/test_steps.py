@@ -16,7 +16,7 @@ from tests.train.doubles import (
     SeeingNetwork,
     plain_network,
 )
-from train import loop
+from train import launching
 from train.config import Phase, TrainConfig
 from train.datasets import LabelledPicture
 from train.loop import Data, open_session, train
@@ -33,7 +33,7 @@ def data(pictures: list[LabelledPicture]) -> Data:
 @pytest.fixture
 def config(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
     """A training of two epochs of two steps, with a network of no size at all."""
-    monkeypatch.setattr(loop, "build_network", plain_network)
+    monkeypatch.setattr(launching, "build_network", plain_network)
     phase = Phase(epochs=2, crop_size=(64, 64), batch_size=BATCH, scale=(0.8, 1.2))
     return replace(tiny_config, phases=(phase,), samples_per_epoch=2 * BATCH)
 
@@ -82,14 +82,14 @@ def test_out_of_memory_retakes_the_same_step_in_smaller_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hungry = HungryNetwork(1, error)
-    monkeypatch.setattr(loop, "build_network", lambda spec: hungry)
+    monkeypatch.setattr(launching, "build_network", lambda spec: hungry)
     torch.manual_seed(3)
     start = {key: value.clone() for key, value in hungry.state_dict().items()}
     train(config, data=data, out=tmp_path / "hungry", start_from=start, say=str)
     # 4 and 2 were too many; the first step was taken again, with all its samples.
     assert hungry.met == [4, 2, 1, 1, 1, 1] + [1] * 12
     sated = HungryNetwork(BATCH, error)
-    monkeypatch.setattr(loop, "build_network", lambda spec: sated)
+    monkeypatch.setattr(launching, "build_network", lambda spec: sated)
     frugal = replace(config, accumulate=4)
     progress = train(frugal, data=data, out=tmp_path / "frugal", start_from=start, say=str)
     assert sated.met == [1] * 16
@@ -101,7 +101,7 @@ def test_no_memory_for_one_picture_is_an_error(
     config: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starving = HungryNetwork(0, RuntimeError(CPU_OUT_OF_MEMORY))
-    monkeypatch.setattr(loop, "build_network", lambda spec: starving)
+    monkeypatch.setattr(launching, "build_network", lambda spec: starving)
     with pytest.raises(ModelError, match=r"1 pictures at once.*smaller crops"):
         train(config, data=data, out=tmp_path, say=str)
 
@@ -110,7 +110,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(
     config: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = HungryNetwork(0, RuntimeError("shapes do not fit"))
-    monkeypatch.setattr(loop, "build_network", lambda spec: broken)
+    monkeypatch.setattr(launching, "build_network", lambda spec: broken)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         train(config, data=data, out=tmp_path, say=str)
 
@@ -119,7 +119,7 @@ def test_networks_of_objects_say_their_own_loss(
     config: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeing = SeeingNetwork()
-    monkeypatch.setattr(loop, "build_network", lambda spec: seeing)
+    monkeypatch.setattr(launching, "build_network", lambda spec: seeing)
     trained(replace(config, accumulate=2), data, tmp_path)
     assert len(seeing.targets) == config.num_steps * BATCH
     ids = torch.cat([target["labels"] for target in seeing.targets])
@@ -137,7 +137,7 @@ def test_a_mask_rcnn_trains(config: TrainConfig, data: Data, tmp_path: Path) -> 
     with pytest.MonkeyPatch.context() as patch:
         from losszero_rt.network import build_network
 
-        patch.setattr(loop, "build_network", build_network)
+        patch.setattr(launching, "build_network", build_network)
         objects = replace(
             config, network=spec, part_rates={"backbone": 1e-5}, samples_per_epoch=BATCH
         )

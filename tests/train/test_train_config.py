@@ -83,3 +83,19 @@ def test_pastes_of_classes_that_are_not_there_are_refused(tiny_config: TrainConf
         replace(tiny_config, classes=parking)
     bare = replace(tiny_config, paste_rate=0.0, lane_paste_rate=0.0, vehicle_paste_rate=0.0)
     assert replace(bare, classes=parking).classes == parking
+
+
+def test_fields_that_came_later_are_told_once_they_change_something(
+    tiny_config: TrainConfig,
+) -> None:
+    # States and records of before must be recognised as of the same configuration.
+    assert not {"sync_norms", "walker_share"} & set(tiny_config.as_dict())
+    told = replace(tiny_config, sync_norms=True, walker_share=0.25).as_dict()
+    assert told["sync_norms"] is True
+    assert told["walker_share"] == 0.25
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_shares_beyond_all_or_nothing_are_refused(tiny_config: TrainConfig, share: float) -> None:
+    with pytest.raises(UsageError, match="walker_share"):
+        replace(tiny_config, walker_share=share)

@@ -11,7 +11,7 @@ from torch import nn
 
 from losszero_rt.errors import ModelError
 from tests.train.doubles import plain_network
-from train import loop
+from train import launching
 from train.batch import Batch
 from train.config import Phase, TrainConfig
 from train.data import Data
@@ -31,7 +31,7 @@ def data(pictures: list[LabelledPicture]) -> Data:
 @pytest.fixture
 def config(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
     """A training of one epoch of two steps, with a network of no size at all."""
-    monkeypatch.setattr(loop, "build_network", plain_network)
+    monkeypatch.setattr(launching, "build_network", plain_network)
     phase = Phase(epochs=1, crop_size=(64, 64), batch_size=2, scale=(0.8, 1.2))
     return replace(tiny_config, phases=(phase,), samples_per_epoch=4)
 

@@ -17,7 +17,7 @@ from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.preprocess import InputSpec
 from tests.train.conftest import draw_picture
 from tests.train.doubles import plain_network
-from train import loop
+from train import launching, loop
 from train.config import Phase, TrainConfig
 from train.loop import Data, open_session, train
 from train.session import Session
@@ -50,7 +50,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.network == "plain":
-        setattr(loop, "build_network", plain_network)  # noqa: B010 (mypy: not exported)
+        setattr(launching, "build_network", plain_network)  # noqa: B010 (mypy: not exported)
     held: list[Session] = []
 
     def keep(*arguments: Any, **options: Any) -> Session:

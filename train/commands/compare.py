@@ -3,7 +3,7 @@
 import math
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,10 @@ from losszero_rt.classmap import NIGHT_RIDE, ClassMap
 from losszero_rt.errors import UsageError
 
 if TYPE_CHECKING:
-    from train.compare import Clip, Weights
-    from train.datasets import LabelledPicture, Split
+    from collections.abc import Callable
+
+    from train.compare import Clip, Contestant, Weights
+    from train.datasets import LabelledPicture, PictureSet, Split
 
 PATH = click.Path(path_type=Path)
 
@@ -75,17 +77,10 @@ def compare(
     """
     import torch
 
-    from train.commands.pictures import changed_recipe, open_measured
-    from train.commands.training_data import choose_split, training_data
-    from train.compare import (
-        check_names,
-        common_classes,
-        contestant_of,
-        planned_names,
-        trained,
-    )
+    from train.commands.pictures import open_measured
+    from train.commands.training_data import choose_split
+    from train.compare import check_names, common_classes, planned_names, trained
     from train.compare import compare as make_comparison
-    from train.fitting import with_classes
 
     torch.set_num_threads(threads)
     recipes = _recipes_among(contestants)
@@ -96,15 +91,10 @@ def compare(
     clip = _clip(clip_path, out, seconds=seconds, rounds=rounds)
     changes = {"seed": seed, "encoder_weights": encoder_weights}
     limited = partial(trained, weights=weights, time_limit_s=60 * time_limit_min, say=click.echo)
-    ready = []
-    for name in contestants:
-        if name not in recipes:
-            ready.append(contestant_of(Path(name)))
-            continue
-        config = changed_recipe(name, epochs=epochs, changes=changes)
-        config = with_classes(config, pictures.classes)
-        data = training_data(config, pictures, split=split, fold=None, given=data_folder)
-        ready.append(limited(name, config, data=data, out=out / "trainings" / name))
+    ready = [
+        _ready(name, limited, pictures, split, data_folder, out, epochs=epochs, changes=changes)
+        for name in contestants
+    ]
     classes = common_classes(ready)
     make_comparison(
         ready,
@@ -119,6 +109,32 @@ def compare(
         say=click.echo,
     )
     click.echo(f"{out / 'report.html'}")
+
+
+def _ready(
+    name: str,
+    train: "Callable[..., Contestant]",
+    pictures: "PictureSet",
+    split: "Split",
+    data_folder: Path | None,
+    out: Path,
+    *,
+    epochs: int | None,
+    changes: dict[str, Any],
+) -> "Contestant":
+    """Train a recipe, or take a checkpoint as it is."""
+    from train.commands.pictures import changed_recipe
+    from train.commands.training_data import training_data
+    from train.compare import contestant_of
+    from train.fitting import with_classes
+    from train.recipes import RECIPES
+
+    if name not in RECIPES:
+        return contestant_of(Path(name))
+    config = changed_recipe(name, epochs=epochs, changes=changes)
+    config = with_classes(config, pictures.classes)
+    data = training_data(config, pictures, split=split, fold=None, given=data_folder)
+    return train(name, config, data=data, out=out / "trainings" / name)
 
 
 def _clip(given: Path | None, out: Path, *, seconds: float, rounds: int) -> "Clip":

@@ -125,5 +125,9 @@ def _report(
 def _all_sources(stages: "list[TrainConfig]") -> "TrainConfig":
     """Return a configuration that wants every source that any of the stages wants."""
     wanted = {name: 1.0 for each in stages for name, share in each.shares.items() if share}
-    num_rides = max(each.num_rides for each in stages)
-    return replace(stages[0], shares=wanted, num_rides=num_rides)
+    return replace(
+        stages[0],
+        shares=wanted,
+        num_rides=max(each.num_rides for each in stages),
+        walker_share=max(each.walker_share for each in stages),
+    )

@@ -89,11 +89,11 @@ def other_sources(
     if config.shares.get("comma10k") and comma10k.is_dir():
         sources["comma10k"] = open_pictures(comma10k, classes=config.classes, id_map=OWN_CAR_ID_MAP)
     if config.shares.get("rides") and config.num_rides:
-        sources["rides"] = _drawn_rides(config.num_rides, config.input)
+        sources["rides"] = _drawn_rides(config.num_rides, config.input, config.walker_share)
     return sources
 
 
 @cache
-def _drawn_rides(num_rides: int, spec: InputSpec) -> Sequence[LabelledPicture]:
+def _drawn_rides(num_rides: int, spec: InputSpec, walker_share: float) -> Sequence[LabelledPicture]:
     """Draw rides once for all recipes of a command: hundreds of them take a minute."""
-    return read_rides(num_rides, spec=spec)
+    return read_rides(num_rides, spec=spec, walker_share=walker_share)

@@ -1,5 +1,6 @@
 """``python -m train run``: train a recipe."""
 
+import json
 import math
 import os
 from dataclasses import replace
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from train.tracking import Tracker
 
 # What a person may change in a recipe without writing one.
-_CHANGES = ("seed", "precision", "accumulate", "patience", "encoder_weights")
+_CHANGES = (
+    "seed",
+    "precision",
+    "accumulate",
+    "patience",
+    "encoder_weights",
+    "sync_norms",
+    "walker_share",
+)
 
 
 @click.command()
@@ -35,6 +44,18 @@ _CHANGES = ("seed", "precision", "accumulate", "patience", "encoder_weights")
 @click.option("--accumulate", type=click.IntRange(min=1), help="Micro-batches a step and device.")
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs to wait for a better one.")
 @click.option("--encoder-weights", help="imagenet-offline, imagenet, none, or a file.")
+@click.option(
+    "--walker-share",
+    type=click.FloatRange(0, 1),
+    help="Share of the rendered rides with many people on foot, most in dark clothes.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other field by dotted name, as network.encoder=resnet18; may be repeated.",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
     "--workers", type=click.IntRange(min=0), help="Processes that draw samples.  [spare cores, 1-4]"
@@ -46,6 +67,7 @@ _CHANGES = ("seed", "precision", "accumulate", "patience", "encoder_weights")
     show_default=True,
 )
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--sync-norms", is_flag=True, default=None, help="Batch norms over all devices.")
 @click.option("--time-limit-min", type=float, default=math.inf, help="Stop, to be resumed.")
 @click.option(
     "--track",
@@ -54,6 +76,7 @@ _CHANGES = ("seed", "precision", "accumulate", "patience", "encoder_weights")
     show_default=True,
     help="Weights & Biases; metrics.jsonl and plots are always written.",
 )
+@click.option("--cam-class", help="Whose heat the panels show; the weakest class if left away.")
 @click.option("--upload-pictures", is_flag=True, help="Let pictures enter the W&B run.")
 def run(
     recipe_name: str,
@@ -70,24 +93,20 @@ def run(
     devices: int,
     time_limit_min: float,
     track: Any,
+    cam_class: str | None,
     upload_pictures: bool,
     **changes: Any,
 ) -> None:
     """Train a recipe."""
     import torch
 
-    from losszero_rt.checkpoint import load_network
+    from train.commands.training_data import started_from
     from train.loop import train
-    from train.state import has_state
 
-    if has_state(out / "state") and not resume:
-        raise UsageError(
-            f"{out} already holds a training", remedy="add --resume or choose another --out"
-        )
+    _check_out(out, resume=resume)
     torch.set_num_threads(threads)
-    config = _config(recipe_name, epochs, changes)
     config, data, tracker = _prepared(
-        config,
+        _config(recipe_name, epochs, changes),
         data_folder,
         out,
         split_path=split_path,
@@ -96,7 +115,7 @@ def run(
         track=track,
         upload_pictures=upload_pictures,
     )
-    weights = None if start_from is None else load_network(start_from)[0].state_dict()
+    weights, data = started_from(start_from, data=data)
     try:
         progress = train(
             config,
@@ -110,12 +129,22 @@ def run(
             accelerator=accelerator,
             devices=devices,
             workers=_spare_cores(threads) if workers is None else workers,
+            cam_class=cam_class,
         )
     finally:
         if tracker is not None:
             tracker.close()
     if _leads():
         click.echo(_ending(progress, config))
+
+
+def _check_out(out: Path, *, resume: bool) -> None:
+    from train.state import has_state
+
+    if has_state(out / "state") and not resume:
+        raise UsageError(
+            f"{out} already holds a training", remedy="add --resume or choose another --out"
+        )
 
 
 def _ending(progress: "Progress", config: "TrainConfig") -> str:
@@ -131,6 +160,7 @@ def _ending(progress: "Progress", config: "TrainConfig") -> str:
 
 
 def _config(recipe_name: str, epochs: int | None, changes: dict[str, Any]) -> "TrainConfig":
+    from train.dotted import with_values
     from train.fitting import with_epochs
     from train.recipes import recipe
 
@@ -138,7 +168,18 @@ def _config(recipe_name: str, epochs: int | None, changes: dict[str, Any]) -> "T
     if epochs is not None:
         config = with_epochs(config, epochs)
     asked = {name: changes[name] for name in _CHANGES if changes[name] is not None}
-    return replace(config, **asked)
+    return with_values(replace(config, **asked), dict(map(_setting, changes["settings"])))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Return the name and the value of a ``--set``; what is no JSON is text."""
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise UsageError(f"--set {text}", accepted="NAME=VALUE, as loss.dice=0.5")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _prepared(

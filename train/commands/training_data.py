@@ -3,15 +3,20 @@
 from dataclasses import replace
 from pathlib import Path
 
+import click
+import torch
+
+from losszero_rt.checkpoint import load_network
 from losszero_rt.errors import InputError, UsageError
 from train.commands.pictures import main_source, open_measured, other_sources
 from train.config import TrainConfig
 from train.data import Data
 from train.datasets import PictureSet, Split, check_split, make_split, read_split, write_split
 from train.datasets.leaks import find_leaks, near_duplicates
-from train.datasets.splits import own_split
+from train.datasets.splits import OWN_SCHEME, own_split
 from train.datasets.splitting import DEFAULT_RATIOS
 from train.fitting import with_classes
+from train.seen import seen_in
 from train.state import has_state
 
 SPLIT_NAME = "split.json"
@@ -39,11 +44,12 @@ def choose_split(
             else 6:2:2 by ride.
         out: The training's folder.
         fold: Which fold is asked for; needs a file.
-        writes: Whether this process is the one that writes.
+        writes: Whether this process is the one that writes, and warns.
 
     Raises:
         UsageError: If ``fold`` is given without a file, or a training in ``out`` has another split.
-        InputError: If a split is of other data, or the data set's own parts share a ride.
+        InputError: If a split is of other data, or its parts share a ride: a split that a data set
+            was published with is only warned of, for others report their scores on it.
     """
     kept = out / SPLIT_NAME
     if given is not None:
@@ -60,9 +66,9 @@ def choose_split(
         if not {"train", "val"} <= set(split.parts):
             pairs = [(pair.first, pair.second) for pair in near_duplicates(pictures)]
             split = make_split(pictures, ratios=DEFAULT_RATIOS, joined=pairs)
-        _check_rides(split, pictures)
-    if split.scheme != "own":
+    if split.scheme != OWN_SCHEME:
         check_split(split, pictures)
+    _check_rides(split, pictures, fold=fold, warns=writes)
     if kept.is_file() and read_split(kept) == split:
         return split
     if kept.is_file() and has_state(out / "state"):
@@ -76,15 +82,34 @@ def choose_split(
     return split
 
 
-def _check_rides(split: Split, pictures: PictureSet) -> None:
-    """Refuse a split whose scores would be of rides that were trained on."""
-    judged = replace(split, parts={part: split.parts[part] for part in ("train", "val")})
-    if leaks := find_leaks(pictures, judged, duplicates=()):
+def _check_rides(split: Split, pictures: PictureSet, *, fold: int | None, warns: bool) -> None:
+    """Refuse a split whose scores would be of rides that were trained on, or warn of it."""
+    judged = replace(
+        split,
+        parts={
+            part: names
+            for part, names in split.parts.items()
+            if fold is not None or part in ("train", "val")
+        },
+    )
+    leaks = find_leaks(pictures, judged, duplicates=())
+    if not leaks:
+        return
+    shared = ", ".join(leak.reason.removeprefix("ride ") for leak in leaks)
+    remedy = "python -m train split DATA --out split.json, then --split split.json"
+    if not (split.scheme == OWN_SCHEME and pictures.published_split):
         raise InputError(
-            f"the own split of {pictures.name} has rides in both train and val: "
-            f"{', '.join(leak.reason.removeprefix('ride ') for leak in leaks)}",
+            f"the split of {pictures.name} has rides in "
+            f"{'several folds' if fold is not None else 'both train and val'}: {shared}",
             accepted="every ride in one part",
-            remedy="python -m train split DATA --out split.json, then --split split.json",
+            remedy=remedy,
+        )
+    if warns:
+        click.echo(
+            f"warning: the published split of {pictures.name} has rides in both train and val: "
+            f"{shared}. Its scores are partly of what was trained on and look better than those "
+            f"of a new ride. For honest ones: {remedy}",
+            err=True,
         )
 
 
@@ -128,3 +153,21 @@ def training_data(
         versions=versions,
         split_version=split.data_version,
     )
+
+
+def started_from(
+    checkpoint: Path | None, *, data: Data
+) -> tuple[dict[str, torch.Tensor] | None, Data]:
+    """Return the weights of a checkpoint to start from, and the data with what these have seen.
+
+    Args:
+        checkpoint: Its folder; None starts from the encoder weights of the recipe.
+        data: What is trained on from there.
+
+    Raises:
+        ModelError: If it is no checkpoint.
+    """
+    if checkpoint is None:
+        return None, data
+    network, record = load_network(checkpoint)
+    return network.state_dict(), replace(data, earlier=seen_in(record.data))

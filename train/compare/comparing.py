@@ -21,6 +21,7 @@ from train.compare.running import Clip, RefusedError, export_for_openvino, measu
 from train.datasets import LabelledPicture
 from train.datasets.picture_set import PictureSet
 from train.scored import read_scored, score_all, write_scored
+from train.seen import overlap_with
 
 ENGINES = ("eager", "openvino")
 
@@ -42,8 +43,8 @@ def compare(
 
     Args:
         contestants: Trained networks, all of the same classes; at least one.
-        pictures: What all are judged on. Whoever calls has kept them from the recipes; that no
-            checkpoint was trained on them is not checked.
+        pictures: What all are judged on; the report says which network was trained on how many
+            of them.
         part: Which part of its data set that is, in words.
         shown: Pictures to show side by side.
         drawn_pictures: Whether ``shown`` are rendered rides.
@@ -64,6 +65,8 @@ def compare(
     for contestant in contestants:
         say(f"{contestant.name}: scoring {len(pictures)} pictures")
         row, tiles = _judge(contestant, pictures, shown, out)
+        if row.overlap.seen:
+            say(f"{contestant.name}: {row.overlap}, its figures are too good")
         rows.append(row)
         columns.append(tiles)
     # Everything is trained and scored by now, so nothing of this process runs beside the clips.
@@ -137,6 +140,7 @@ def _judge(
         epochs=contestant.epochs,
         epochs_planned=contestant.epochs_planned,
         train_minutes=contestant.train_minutes,
+        overlap=overlap_with(contestant.checkpoint, names=names),
     )
     tiles = [
         network_tile(

@@ -54,6 +54,7 @@ class Comparison:
             "A network that finds little takes little for road, too: read the safety rates beside "
             "the IoU.",
             self._training_note(),
+            self._overlap_note(),
             self._speed_note(),
             f"Machine: {machine_line(dict(self.machine))}.",
             "A multiply-add counts as two operations. n/a stands for a class without a pixel in "
@@ -61,16 +62,8 @@ class Comparison:
         ]
 
     def _training_note(self) -> str:
-        kinds = sorted({row.origin for row in self.rows})
-        given = (
-            "A checkpoint does not tell its pictures: that it was not trained on those scored here "
-            "is up to who gave it."
-        )
-        if kinds == ["checkpoint"]:
-            return (
-                "All networks were given as checkpoints; the table says how long they trained. "
-                f"{given}"
-            )
+        if {row.origin for row in self.rows} == {"checkpoint"}:
+            return "All networks were given as checkpoints; the table says how long they trained."
         chosen = (
             "the weights at the end of each training, not those of its best epoch, which would be "
             "chosen on the pictures that are scored"
@@ -81,8 +74,31 @@ class Comparison:
         return (
             f"Compared are {chosen}. Schedules are as short as the table says: the figures rank "
             "these trainings, not what the families can reach."
-            + (f" {given}" if "checkpoint" in kinds else "")
         )
+
+    def _overlap_note(self) -> str:
+        """Say whose figures are of pictures that they were trained on, as far as is known."""
+        told = [f"{row.name} {row.overlap}" for row in self.rows if row.overlap.seen]
+        unknown = [row.name for row in self.rows if row.overlap.seen is None]
+        sentences = []
+        if told:
+            sentences.append(f"Too good, and not to be compared: {'; '.join(told)}.")
+        if unknown:
+            sentences.append(
+                f"What {', '.join(unknown)} had been trained on is not recorded: that it was not "
+                "on pictures scored here is up to who gave it."
+            )
+        if len(told) + len(unknown) < len(self.rows):
+            rest = "The other networks" if sentences else "The networks"
+            sentences.append(
+                f"{rest} saw none of the scored pictures in training, going by their names."
+            )
+        if any(row.overlap.by_split for row in self.rows):
+            sentences.append(
+                "Where the split beside a checkpoint tells, what its training had started from "
+                "is not known."
+            )
+        return " ".join(sentences)
 
     def _speed_note(self) -> str:
         what = "a rendered ride" if self.clip.drawn else "one clip"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from train.scored import Scored
+from train.seen import Overlap
 
 Origin = Literal["recipe", "checkpoint"]
 
@@ -65,6 +66,7 @@ class Row:
         epochs: Epochs trained.
         epochs_planned: Epochs of the recipe; None where only the checkpoint is known.
         train_minutes: Training time; None where nobody noted it.
+        overlap: How many of the scored pictures its weights were trained on.
         speeds: Speed by engine.
     """
 
@@ -79,6 +81,7 @@ class Row:
     epochs: int
     epochs_planned: int | None
     train_minutes: float | None
+    overlap: Overlap
     speeds: Mapping[str, Speed] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,5 +98,6 @@ class Row:
             "epochs": self.epochs,
             "epochs_planned": self.epochs_planned,
             "train_minutes": self.train_minutes,
+            "training_pictures": self.overlap.as_dict(),
             "speeds": {engine: speed.as_dict() for engine, speed in self.speeds.items()},
         }

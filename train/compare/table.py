@@ -221,4 +221,11 @@ def _training(rows: Sequence[Row]) -> list[Line]:
             notes=planned,
         ),
         _line("minutes", minutes, better="neither", show="{:.1f}".format),
+        Line(title="training pictures", cells=tuple(_overlap(row) for row in rows)),
     ]
+
+
+def _overlap(row: Row) -> Cell:
+    return Cell(
+        text=str(row.overlap), note="by the split beside it" if row.overlap.by_split else ""
+    )

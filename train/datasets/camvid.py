@@ -3,7 +3,8 @@
 Layouts: ``train/NAME.png`` with ``trainannot/NAME.png`` (or ``train_labels/NAME_L.png``), and
 likewise val and test; or ``701_StillsRaw_full/`` with ``LabeledApproved_full/NAME_L.png`` and no
 split. Masks of one channel hold ids 0..10 and 11 for unlabelled; other masks hold colours. The
-recording, which is the first part of the name, is the ride.
+recording, which is the first part of the name, is the ride. The published split shares a recording
+between train and val, which a training says and does not refuse.
 """
 
 from collections.abc import Iterator, Mapping
@@ -79,7 +80,7 @@ def survey(
     read = partial(
         read_masked, colours=COLOURS, classes=known, id_map=id_map or {}, void_id=VOID_ID
     )
-    return Survey(classes=known, records=records, read=read, faults=faults)
+    return Survey(classes=known, records=records, read=read, faults=faults, published_split=True)
 
 
 def _folders(folder: Path) -> Iterator[tuple[str | None, Path, Path]]:

@@ -58,7 +58,14 @@ def survey(
         for key, image, mask in pair_up(images, masks, faults=faults)
     ]
     read = partial(_read, classes=known, id_map=id_map or {})
-    return Survey(classes=known, records=records, read=read, faults=faults, notes=notes)
+    return Survey(
+        classes=known,
+        records=records,
+        read=read,
+        faults=faults,
+        notes=notes,
+        published_split=True,
+    )
 
 
 def _files(folder: Path, tree: Path, end: str, faults: list[str]) -> dict[str, Path]:

@@ -21,6 +21,8 @@ class Survey:
         read: Reads one of them.
         faults: What is broken, one line each.
         notes: What a reader should know that is no fault.
+        published_split: Whether the parts of the records are those that the data set was published
+            with and that others report scores on, not the choice of whoever wrote the folder.
     """
 
     classes: ClassMap
@@ -28,6 +30,7 @@ class Survey:
     read: Read
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    published_split: bool = False
 
 
 class Layout(Protocol):

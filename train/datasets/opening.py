@@ -105,6 +105,7 @@ def _opened(
         records=found.records,
         read=found.read,
         notes=tuple(found.notes),
+        published_split=found.published_split,
     )
     return pictures, found.faults, chosen.SHAPE
 

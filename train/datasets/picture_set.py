@@ -64,6 +64,8 @@ class PictureSet(Sequence[LabelledPicture]):
         records: Where its pictures lie.
         read: Reads one of them; raises InputError if it is broken.
         notes: What a reader should know that is no fault.
+        published_split: Whether the parts of the records are those that the data set was
+            published with.
         cache_bytes_max: Bound of the memory for pictures that were read.
     """
 
@@ -75,12 +77,14 @@ class PictureSet(Sequence[LabelledPicture]):
         records: Iterable[PictureRecord],
         read: Read,
         notes: tuple[str, ...] = (),
+        published_split: bool = False,
         cache_bytes_max: int = CACHE_BYTES_MAX,
     ) -> None:
         self.name = name
         self.classes = classes
         self.records = tuple(sorted(records, key=lambda record: record.name))
         self.notes = notes
+        self.published_split = published_split
         self._shelf = _Shelf(read, classes=classes, bytes_max=cache_bytes_max)
         if len({record.name for record in self.records}) != len(self.records):
             raise InputError(f"{name} holds several pictures of one name")
@@ -158,6 +162,13 @@ class PictureSet(Sequence[LabelledPicture]):
         part = PictureSet.__new__(PictureSet)
         part.__dict__.update(self.__dict__, records=tuple(records))
         return part
+
+
+def names_of(pictures: Sequence[LabelledPicture]) -> tuple[str, ...]:
+    """Return the names of pictures, in order; those of a data set without reading it."""
+    if isinstance(pictures, PictureSet):
+        return pictures.names
+    return tuple(picture.name for picture in pictures)
 
 
 class _Shelf:

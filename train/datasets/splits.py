@@ -18,6 +18,8 @@ from train.datasets.json_files import read_json
 from train.datasets.picture_set import PictureSet
 
 _FORMAT = 1
+# The scheme of a split whose parts the data set itself names.
+OWN_SCHEME = "own"
 _READ_BYTES = 1 << 20
 _REMEDY = "make the split again: python -m train split DATA --out split.json"
 
@@ -28,7 +30,7 @@ class Split:
 
     Attributes:
         seed: What the choice was drawn from.
-        scheme: ``ratios 6:2:2`` or ``folds 5``.
+        scheme: ``ratios 6:2:2``, ``folds 5``, or ``own``.
         parts: Sorted names by part: train, val, test; or fold-1, fold-2 and so on.
         data_version: Hex digest over names, contents of the files, and parts.
     """
@@ -58,8 +60,8 @@ def own_split(pictures: PictureSet) -> Split:
         if record.split:
             parts.setdefault(record.split, []).append(record.name)
     own = {part: tuple(names) for part, names in sorted(parts.items())}
-    version = data_version(pictures, Split(seed=0, scheme="own", parts=own))
-    return Split(seed=0, scheme="own", parts=own, data_version=version)
+    version = data_version(pictures, Split(seed=0, scheme=OWN_SCHEME, parts=own))
+    return Split(seed=0, scheme=OWN_SCHEME, parts=own, data_version=version)
 
 
 def data_version(pictures: PictureSet, split: Split) -> str:

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from losszero_rt.checkpoint import read_checkpoint
-from losszero_rt.errors import InputError
+from losszero_rt.classmap import CAMVID
+from losszero_rt.errors import InputError, UsageError
+from tests.train.datasets.drawn_layouts import scene, write, write_camvid
 from train import recipes
 from train.__main__ import main
 from train.config import TrainConfig
@@ -112,6 +114,20 @@ def test_options_change_the_recipe(data_folder: Path, tmp_path: Path) -> None:
     assert config["phases"][0]["epochs"] == 2
 
 
+def test_any_field_is_set_by_its_dotted_name(data_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["network.architecture=linknet", "network.encoder=resnet18", "loss.lovasz=0.5"]
+    ok(run(data_folder, out, *(part for word in words for part in ("--set", word))))
+    network = read_checkpoint(out / "last").network
+    assert (network.architecture, network.encoder) == ("linknet", "resnet18")
+    config = json.loads((out / "state" / "state.json").read_text())["config"]
+    assert config["loss"]["lovasz"] == 0.5
+    for word, told in (("loss.lovas=1", "loss.lovasz"), ("loss.dice", "NAME=VALUE")):
+        refused = run(data_folder, tmp_path / "no", "--set", word)
+        assert isinstance(refused.exception, UsageError)
+        assert told in str(refused.exception)
+
+
 def test_data_of_other_classes_trains_alone(tmp_path: Path) -> None:
     data = other_classes(tmp_path / "lots")
     output = ok(run(data, tmp_path / "out"))
@@ -138,6 +154,38 @@ def test_a_data_set_whose_own_split_cuts_a_ride_is_refused(
     grouped[3]["group"] = "night"
     manifest.write_text(json.dumps(grouped))
     ok(run(data_folder, out))
+
+
+def test_a_split_file_that_cuts_a_ride_is_refused(data_folder: Path, tmp_path: Path) -> None:
+    manifest, file = data_folder / "night_ride" / "manifest.json", tmp_path / "split.json"
+    words = ["split", str(data_folder / "night_ride"), "--ratios", "3:1", "--out", str(file)]
+    ok(CliRunner().invoke(main, words))
+    rows = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps([{**row, "group": "evening"} for row in rows]))
+    refused = run(data_folder, tmp_path / "out", "--split", str(file))
+    assert isinstance(refused.exception, InputError)
+    assert "both train and val: evening. " in str(refused.exception)
+    assert not (tmp_path / "out" / "split.json").exists()
+
+
+def test_a_published_split_that_cuts_a_recording_is_trained_on_with_a_warning(
+    tmp_path: Path,
+) -> None:
+    folder = write_camvid(tmp_path / "camvid")
+    pixels, labels = scene(9, CAMVID.num_classes)
+    write(folder / "train" / "Seq05VD_f00999.png", pixels)
+    write(folder / "trainannot" / "Seq05VD_f00999.png", labels)
+    for words in ([], ["--resume"]):
+        result = run(folder, tmp_path / "out", *words)
+        assert "done; best epoch 1" in ok(result)
+        warned = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+        assert len(warned) == 1
+        assert "camvid" in warned[0]
+        assert "both train and val: Seq05VD. " in warned[0]
+    assert read_split(tmp_path / "out" / "split.json").scheme == "own"
+    honest = tmp_path / "honest.json"
+    ok(CliRunner().invoke(main, ["split", str(folder), "--ratios", "1:1", "--out", str(honest)]))
+    assert "warning" not in run(folder, tmp_path / "other", "--split", str(honest)).stderr
 
 
 def test_unknown_recipe_lists_the_known_ones(data_folder: Path, tmp_path: Path) -> None:

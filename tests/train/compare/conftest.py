@@ -13,6 +13,7 @@ from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.preprocess import InputSpec
 from train.compare.row import Row, Speed
 from train.scored import Scored
+from train.seen import Overlap
 
 SPEC = NetworkSpec(architecture="unet", decoder_channels=8)
 INPUT = InputSpec(size=(64, 96), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -65,6 +66,7 @@ def make_row() -> MakeRow:
             "epochs": 8,
             "epochs_planned": 8,
             "train_minutes": 12.5,
+            "overlap": Overlap(seen=0, scored=3),
             "speeds": {"eager": eager},
         }
         return Row(name=name, **{**fields, **more})

@@ -75,6 +75,7 @@ def test_figures_are_those_of_evaluate(tmp_path: Path, val: PictureSet) -> None:
         assert row["parameters"] == sum(weight.numel() for weight in network.parameters())
         assert row["gflops"] > 0
     assert record["rows"][0]["scores"] != record["rows"][1]["scores"]
+    assert [row["training_pictures"]["text"] for row in record["rows"]] == ["unknown"] * 2
     for name in ("report.md", "report.html", "accuracy-speed.svg", "class-iou.svg"):
         assert (tmp_path / "out" / name).stat().st_size > 500
 

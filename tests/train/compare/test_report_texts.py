@@ -17,6 +17,7 @@ from train.compare.pictures import TILE_WIDTH_PX, Side, Tile
 from train.compare.plot import accuracy_plot, class_plot
 from train.compare.row import Speed
 from train.compare.running import Clip
+from train.seen import Overlap
 
 MACHINE = {
     "cpu": "A <fast> one",
@@ -111,7 +112,31 @@ def test_notes_say_what_was_compared(comparison: Comparison, make_row: MakeRow) 
     given = [make_row("one", origin="checkpoint")]
     other = Comparison(**{**vars(comparison), "rows": given, "weights": "best"})
     assert "given as checkpoints" in " ".join(other.notes)
-    assert "not trained on those scored here is up to who gave it" in " ".join(other.notes)
+
+
+def test_reports_say_who_was_trained_on_what_is_scored(
+    comparison: Comparison, make_row: MakeRow
+) -> None:
+    rows = [
+        make_row("clean"),
+        make_row("old", overlap=Overlap(seen=None, scored=3)),
+        make_row("cheat", overlap=Overlap(seen=2, scored=3)),
+        make_row("early", overlap=Overlap(seen=0, scored=3, by_split=True)),
+    ]
+    told = Comparison(**{**vars(comparison), "rows": rows})
+    texts = [f"saw {seen} of 3 scored pictures" for seen in (0, 2)]
+    for report in (make_markdown(told, plots=[]), make_page(told, plots=[])):
+        assert all(text in report for text in (*texts, "unknown", "by the split beside it"))
+    found = [row["training_pictures"] for row in told.as_dict()["rows"]]
+    assert [each["seen"] for each in found] == [0, None, 2, 0]
+    assert [each["text"] for each in found] == [texts[0], "unknown", texts[1], texts[0]]
+    notes = " ".join(told.notes)
+    assert "not to be compared: cheat saw 2 of 3 scored pictures." in notes
+    assert "What old had been trained on is not recorded" in notes
+    assert "The other networks saw none" in notes
+    alone = " ".join(Comparison(**{**vars(comparison), "rows": rows[:1]}).notes)
+    assert "The networks saw none" in alone
+    assert "not to be compared" not in alone
 
 
 def test_plots_are_xml_with_every_network(comparison: Comparison, make_row: MakeRow) -> None:

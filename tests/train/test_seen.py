@@ -1,0 +1,136 @@
+"""Whether a checkpoint was trained on the pictures that it is scored on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
+from train import recipes
+from train.__main__ import main
+from train.averaging import average_checkpoints
+from train.config import TrainConfig
+from train.data import Data
+from train.datasets import LabelledPicture
+from train.loop import train
+from train.seen import SEEN_KEY, Overlap, digests_of, names_digest, overlap_with, seen_record
+
+NAMES = [f"drawn {seed}" for seed in range(4)]
+
+
+@pytest.fixture
+def config(tiny_config: TrainConfig) -> TrainConfig:
+    return replace(tiny_config, phases=tiny_config.phases[:1])
+
+
+@pytest.fixture
+def data(pictures: list[LabelledPicture]) -> Data:
+    return Data(sources={"night_ride": pictures[:3]}, val=pictures[3:], train_probe=pictures[:1])
+
+
+def forget(folder: Path) -> None:
+    """Make a checkpoint what it was before it told what it has seen."""
+    path = folder / RECORD_NAME
+    record = json.loads(path.read_text())
+    del record["data"][SEEN_KEY]
+    path.write_text(json.dumps(record))
+
+
+def test_a_checkpoint_tells_its_pictures_by_digests_of_their_names(
+    config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    train(config, data=data, out=tmp_path, say=str)
+    last = tmp_path / "last"
+    assert "drawn" not in (last / RECORD_NAME).read_text()
+    found = {len(names): overlap_with(last, names=names) for names in (NAMES[3:], NAMES, NAMES[:2])}
+    assert {scored: overlap.seen for scored, overlap in found.items()} == {1: 0, 4: 3, 2: 2}
+    assert str(found[4]) == "saw 3 of 4 scored pictures"
+
+
+def test_what_weights_started_from_counts(config: TrainConfig, data: Data, tmp_path: Path) -> None:
+    before = replace(data, earlier=digests_of(["drawn 3"]))
+    train(config, data=before, out=tmp_path / "informed", say=str)
+    assert overlap_with(tmp_path / "informed" / "last", names=NAMES).seen == 4
+    train(config, data=replace(data, earlier=None), out=tmp_path / "given", say=str)
+    assert str(overlap_with(tmp_path / "given" / "last", names=NAMES)) == "unknown"
+
+
+def test_a_mean_has_seen_what_any_of_its_parts_has_seen(
+    config: TrainConfig, data: Data, pictures: list[LabelledPicture], tmp_path: Path
+) -> None:
+    train(config, data=data, out=tmp_path / "a", say=str)
+    other = replace(data, sources={"night_ride": pictures[1:]})
+    train(config, data=other, out=tmp_path / "b", say=str)
+    folders = [tmp_path / "a" / "last", tmp_path / "b" / "last"]
+    average_checkpoints(folders, out=tmp_path / "mean", val=pictures[3:])
+    assert overlap_with(tmp_path / "mean", names=NAMES).seen == 4
+    forget(folders[1])
+    average_checkpoints(folders, out=tmp_path / "half", val=pictures[3:])
+    assert overlap_with(tmp_path / "half", names=NAMES).seen is None
+
+
+def test_rendered_rides_are_not_recorded(data: Data, pictures: list[LabelledPicture]) -> None:
+    both = replace(data, sources={"night_ride": pictures[:1], "rides": pictures[1:]})
+    assert both.summary()[SEEN_KEY].split() == sorted(digests_of(NAMES[:1]))
+
+
+def test_more_pictures_than_a_record_may_hold_are_unknown() -> None:
+    assert seen_record({str(number) for number in range(50_001)}) == {}
+    assert seen_record(None) == {}
+    assert seen_record(()) == {SEEN_KEY: ""}
+
+
+def test_the_split_beside_an_older_checkpoint_tells(
+    config: TrainConfig, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: config)
+    folds, names = tmp_path / "folds.json", [f"p{seed}.png" for seed in range(4)]
+    split = ["split", str(data_folder / "night_ride"), "--folds", "2", "--out", str(folds)]
+    assert CliRunner().invoke(main, split).exit_code == 0
+    kept = set(json.loads(folds.read_text())["parts"]["fold-2"])
+    fixed = ["--data", str(data_folder), "--track", "disabled", "--workers", "0"]
+    for out, more in (("own", []), ("fold", ["--split", str(folds), "--fold", "2"])):
+        words = ["run", "--recipe", "tiny", "--out", str(tmp_path / out), *fixed, *more]
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 0, result.output
+        forget(tmp_path / out / "last")
+    found = overlap_with(tmp_path / "own" / "last", names=names)
+    assert found == Overlap(seen=3, scored=4, by_split=True)
+    found = overlap_with(tmp_path / "fold" / "last", names=sorted(kept))
+    assert found == Overlap(seen=0, scored=len(kept), by_split=True)
+    # Without the state nobody knows which fold was kept.
+    (tmp_path / "fold" / "state" / "state.json").unlink()
+    assert overlap_with(tmp_path / "fold" / "last", names=names).seen is None
+    (tmp_path / "own" / "split.json").unlink()
+    assert overlap_with(tmp_path / "own" / "last", names=names).seen is None
+
+
+def test_start_from_hands_its_pictures_on(
+    config: TrainConfig, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: config)
+    fixed = ["--data", str(data_folder), "--track", "disabled", "--workers", "0"]
+
+    def run(out: str, *more: str) -> Path:
+        words = ["run", "--recipe", "tiny", "--out", str(tmp_path / out), *fixed, *more]
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 0, result.output
+        return tmp_path / out / "last"
+
+    first = run("first")
+    record = json.loads((first / RECORD_NAME).read_text())
+    record["data"][SEEN_KEY] = seen_record(digests_of(["p3.png"]))[SEEN_KEY]
+    (first / RECORD_NAME).write_text(json.dumps(record))
+    names = [f"p{seed}.png" for seed in range(4)]
+    assert overlap_with(run("second", "--start-from", str(first)), names=names).seen == 4
+    (first.parent / "split.json").unlink()
+    forget(first)
+    third = run("third", "--start-from", str(first))
+    assert SEEN_KEY not in read_checkpoint(third).data
+
+
+def test_the_digest_of_names_tells_order_and_number() -> None:
+    assert names_digest(["a", "b"]) != names_digest(["b", "a"])
+    assert names_digest(["a", "b"]).startswith("n=2 ")
