@@ -46,7 +46,8 @@ class Data:
     def summary(self) -> dict[str, Any]:
         """Return the counts for the checkpoint's record, and what its weights have seen."""
         counts = {str(name): len(pictures) for name, pictures in self.sources.items()}
-        return {"train": counts, "val": len(self.val), **seen_record(self._seen())}
+        version = {"version": self.split_version} if self.split_version else {}
+        return {"train": counts, "val": len(self.val), **version, **seen_record(self._seen())}
 
     def _seen(self) -> frozenset[str] | None:
         if self.earlier is None:

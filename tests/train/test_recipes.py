@@ -6,7 +6,6 @@ from train.config import LITE0_INPUT, TrainConfig
 from train.encoder_weights import OFFLINE_ENCODER, input_statistics
 from train.fitting import with_classes, with_epochs
 from train.recipes import RECIPES, recipe
-from train.reproduce import RECEIPTS
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -31,24 +30,19 @@ def test_every_recipe_fits_together(name: str) -> None:
 
 def test_the_shipped_recipe_is_what_it_was() -> None:
     """The published model is re-created by these numbers."""
-    stages = [recipe(stage.recipe) for stage in RECEIPTS["night-ride"].stages]
-    start, crops, whole, wary = stages
-    for config in stages:
-        assert (config.network.architecture, config.network.decoder_channels) == ("segformer", 128)
-        assert config.input == LITE0_INPUT
+    first, second = recipe("night-ride"), recipe("night-ride-whole")
+    assert (first.network.architecture, first.network.decoder_channels) == ("fpn", 64)
+    assert first.input == LITE0_INPUT
+    assert (first.num_epochs, second.num_epochs) == (24, 9)
+    assert (first.learning_rate, second.learning_rate) == (1.5e-3, 6e-4)
+    assert first.loss.classes == (1.0, 1.0, 2.0, 1.0, 1.2, 1.5)
+    assert (first.loss.cross_entropy, first.loss.dice, first.loss.lovasz) == (1.0, 0.5, 0.5)
+    assert not any((first.loss.focal, first.loss.tversky, first.loss.boundary))
+    assert (first.paste_rate, second.paste_rate) == (0.35, 0.15)
+    for config in (first, second):
         assert (config.lane_paste_rate, config.vehicle_paste_rate) == (0.25, 0.25)
         assert (config.precision, config.accumulate, config.patience) == ("fp32", 1, None)
-        assert config.schedule == "cosine"
-        assert not any((config.loss.focal, config.loss.tversky, config.loss.boundary))
-    assert [config.num_epochs for config in stages] == [8, 12, 9, 8]
-    assert [config.learning_rate for config in stages] == [2e-3, 1.2e-3, 8e-4, 6e-4]
-    assert [config.frozen_stages for config in stages] == [0, 2, 2, 2]
-    assert [config.walker_share for config in stages] == [0.0, 0.0, 0.4, 0.4]
-    assert crops.loss.classes == whole.loss.classes == (1.0, 1.0, 2.0, 1.0, 1.2, 1.5)
-    assert wary.loss.classes == (1.6, 1.0, 2.0, 1.0, 1.2, 1.5)
-    assert (crops.loss.cross_entropy, crops.loss.dice, crops.loss.lovasz) == (1.0, 0.5, 0.5)
-    assert (crops.paste_rate, whole.paste_rate, wary.paste_rate) == (0.35, 0.15, 0.15)
-    assert start.seed != wary.seed
+        assert (config.schedule, config.frozen_stages, config.ema_decay) == ("cosine", 2, 0.995)
 
 
 def test_the_predecessors_numbers_are_kept() -> None:
@@ -83,3 +77,13 @@ def test_a_recipe_of_the_same_classes_stays(tiny_config: TrainConfig) -> None:
 def test_unknown_recipe_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="deeplabv3plus"):
         recipe("segformer")
+
+
+def test_the_lean_stages_grow_warier_and_see_people_on_foot() -> None:
+    crops, whole, wary, last = (recipe(n) for n in ("lean", "lean-whole", "lean-wary", "lean-last"))
+    for config in (crops, whole, wary, last):
+        assert (config.network.architecture, config.network.decoder_channels) == ("segformer", 128)
+    assert [c.num_epochs for c in (crops, whole, wary, last)] == [12, 9, 8, 8]
+    undrivable = NIGHT_RIDE.background_id
+    assert [c.loss.classes[undrivable] for c in (whole, wary, last)] == [1.0, 1.6, 2.0]
+    assert [c.walker_share for c in (crops, whole, wary)] == [0.0, 0.4, 0.4]
