@@ -16,8 +16,8 @@ from benchmarks.program import our_command, read_report, run_program
 from benchmarks.record import Claim, Outcome, conduct
 from benchmarks.scene import make_inputs, read_frames, spent
 from losszero_rt.bundle import Bundle, find_bundle
-from losszero_rt.engine.openvino_engine import read_graph
 from losszero_rt.engine.openvino_facts import HINTS, capable_precisions, import_openvino
+from losszero_rt.engine.openvino_graphs import read_graph
 
 MIN_RATIO = 0.9
 NUM_INPUTS, QUICK_INPUTS = 24, 2

@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.bench_stages import stream_through
 from benchmarks.clips import drawn_clip, timed_clip
 from benchmarks.gpu_bundles import FAMILIES, build_engines, copy_bundle, family_bundle
+from benchmarks.gpu_extras import extra_claims, input_rates, maps_rates
 from benchmarks.options import Options
 from benchmarks.program import ProgramError, our_command, read_report, run_program
 from benchmarks.record import Claim, Outcome, conduct
@@ -42,7 +43,11 @@ NUM_REQUESTS = 4
 WARMUP = 20
 P50_SHARE_MAX = 0.7
 AGREEMENT_MIN = 0.995
-ENCODERS = ("h264_nvenc", "libx264")
+RUNS = {
+    "h264_nvenc": ("--codec", "h264_nvenc"),
+    "libx264": ("--codec", "libx264"),
+    "nvdec and h264_nvenc": ("--codec", "h264_nvenc", "--decode", "nvdec"),
+}
 
 Labels = Callable[[np.ndarray], np.ndarray]
 Row = dict[str, Any]
@@ -64,7 +69,7 @@ def measure(options: Options) -> Outcome:
     for row in rows[-len(BATCHES) :]:
         row["build_s"] = round(build_s, 1)
     families = {} if options.quick else family_rows(shipped, inputs_NHWC, options, device=device)
-    runs = {codec: end_to_end(options, shipped, codec=codec) for codec in ENCODERS}
+    runs = {name: end_to_end(options, shipped, words=words) for name, words in RUNS.items()}
     gpu = gpu_facts(device)
     figures = {
         "gpu": gpu.name,
@@ -74,9 +79,11 @@ def measure(options: Options) -> Outcome:
         "shipped": rows,
         "families": families,
         "end_to_end_fps": runs,
+        "maps": maps_rates(shipped, inputs_NHWC),
+        "inputs_made_by": input_rates(shipped, frames),
         "parity": parity_of(shipped, options),
     }
-    return Outcome(claims=tuple(claims_of(figures)), figures=figures)
+    return Outcome(claims=(*claims_of(figures), *extra_claims(figures)), figures=figures)
 
 
 def torch_rows(bundle: Bundle, inputs_NHWC: np.ndarray, *, device: "torch.device") -> list[Row]:
@@ -199,13 +206,13 @@ def family_rows(
     return found
 
 
-def end_to_end(options: Options, bundle: Bundle, *, codec: str) -> dict[str, Any]:
+def end_to_end(options: Options, bundle: Bundle, *, words: Sequence[str]) -> dict[str, Any]:
     """Run the program from clip to file; frames a second, or why there are none."""
     report, out = options.work / "gpu" / "report.json", options.work / "gpu" / "out.mp4"
     command = our_command(
         replace(options, model=str(bundle.path)), timed_clip(options), report=report, out=out
     )
-    command += ["--engine", "tensorrt", "--device", "cuda", "--batch", "1", "--codec", codec]
+    command += ["--engine", "tensorrt", "--device", "cuda", "--batch", "1", *words]
     rates = []
     for _ in range(options.rounds):
         try:
@@ -258,8 +265,8 @@ def claims_of(figures: dict[str, Any]) -> list[Claim]:
         what = f"{name}, TensorRT fp16, one frame, p50"
         value, absent = row.get("p50_ms"), row.get("absent", "")
         claims.append(Claim(what=what, value=value, unit="ms", absent=absent))
-    for codec, run in figures["end_to_end_fps"].items():
-        what = f"clip to file with {codec}"
+    for name, run in figures["end_to_end_fps"].items():
+        what = f"clip to file with {name}"
         claims.append(Claim(what=what, value=run["fps"], unit="fps", absent=run.get("absent", "")))
     return claims
 

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from export.config import ENGINE_CHOICES, EXPORT_PRECISIONS, ExportConfig
+from export.engine_request import ATTENTIONS
 from export.exporting import export_bundle
-from losszero_rt.errors import LossZeroError
+from losszero_rt.errors import ExitCode, LossZeroError
 
 
 def parse_batches(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -17,6 +18,17 @@ def parse_batches(_: click.Context, __: click.Parameter, value: str) -> tuple[in
         return tuple(sorted({int(part) for part in value.split(",")}))
     except ValueError:
         raise click.BadParameter(f"{value!r}: numbers such as 1,2,8") from None
+
+
+def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Split ``384x672`` into height and width."""
+    if value is None:
+        return None
+    try:
+        height, width = map(int, value.lower().split("x"))
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: height and width such as 384x672") from None
+    return height, width
 
 
 @click.command()
@@ -39,14 +51,35 @@ def parse_batches(_: click.Context, __: click.Parameter, value: str) -> tuple[in
     type=click.Choice(ENGINE_CHOICES),
     default="openvino",
     show_default=True,
-    help="What to compile; TensorRT needs the NVIDIA GPU that will run it.",
+    help="What to compile; TensorRT needs the NVIDIA GPU that will run it, ONNX is for others.",
 )
 @click.option(
     "--precision",
     type=click.Choice(EXPORT_PRECISIONS),
     default="auto",
     show_default=True,
-    help="Arithmetic of TensorRT engines; auto is fp16.",
+    help="Arithmetic. TensorRT: auto is fp16. OpenVINO runs in every float of its CPU: auto adds "
+    "int8 where it is equal enough, int8 insists on it, fp32 leaves it away.",
+)
+@click.option(
+    "--attention",
+    type=click.Choice(ATTENTIONS),
+    default="auto",
+    show_default=True,
+    help="Of transformers in TensorRT engines: one operation, its parts, or as it is written.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="Labelled pictures that int8 ranges are measured on; the rows train of --labelled if "
+    "left away.",
+)
+@click.option("--calibration-split", default="", help="Rows of its manifest.json.")
+@click.option(
+    "--imgsz",
+    callback=parse_size,
+    metavar="HxW",
+    help="Height and width of the input; those of the training if left away.",
 )
 @click.option(
     "--batch",
@@ -65,6 +98,9 @@ def main(checkpoint: Path, **options: Any) -> None:
     except LossZeroError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("interrupted: nothing was written", err=True)
+        sys.exit(ExitCode.SIGINT)
     state = "verified" if bundle.is_verified else "UNVERIFIED"
     megabytes = sum(record.num_bytes for record in bundle.files.values()) / 1e6
     click.echo(f"{bundle.path}: {state}, {megabytes:.1f} MB, mIoU {bundle.scores.get('miou')}")

@@ -3,10 +3,11 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import LossZeroError, ModelError
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,6 +47,19 @@ def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict
         raise ChildError(lines[-1] if lines else f"exit status {done.returncode}")
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
+
+
+def serve(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Be a child: do the work asked for in the first word, and print what was found.
+
+    Args:
+        work: From the request to the answer; what is wrong is told in one line.
+    """
+    try:
+        record = work(json.loads(sys.argv[1]))
+    except LossZeroError as error:
+        sys.exit(str(error))
+    answer(record)
 
 
 def answer(record: dict[str, Any]) -> None:

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.trace import CamsGraph, LogitsGraph
-from losszero_rt.engine.openvino_facts import HINTS, import_openvino, without_modules
+from export.upsampling import merge_upsampling
+from losszero_rt.bundle import Bundle
+from losszero_rt.engine.openvino_facts import hint_of, import_openvino, without_modules
+from losszero_rt.engine.openvino_graphs import read_graph
 from losszero_rt.engine.protocol import Precision
 from losszero_rt.errors import ModelError
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     import openvino
 
 FACTORS = (1, 2, 4, 8)
+# The node whose values the labels are made of, so that the very graph that ships can be asked.
+LOGITS = "logits"
 
 
 def convert_graph(graph: LogitsGraph | CamsGraph, *, size: tuple[int, int]) -> "openvino.Model":
@@ -47,7 +52,9 @@ def convert_graph(graph: LogitsGraph | CamsGraph, *, size: tuple[int, int]) -> "
     with warnings.catch_warnings():
         # torch would rather see torch.export here: it gives the same graph, five times slower.
         warnings.simplefilter("ignore", FutureWarning)
-        return convert_model(graph, example_input=example, input=[-1, *size, 3])
+        model = convert_model(graph, example_input=example, input=[-1, *size, 3])
+    merge_upsampling(model)
+    return model
 
 
 def with_labels(model: "openvino.Model", *, size: tuple[int, int]) -> "openvino.Model":
@@ -62,6 +69,7 @@ def with_labels(model: "openvino.Model", *, size: tuple[int, int]) -> "openvino.
     """
     ov = import_openvino()
     logits = model.output(0).get_node().input_value(0)
+    logits.get_node().set_friendly_name(LOGITS)
     num_classes, height, width = (
         logits.get_partial_shape()[axis].get_length() for axis in (1, 2, 3)
     )
@@ -148,12 +156,48 @@ def cams_size_of(model: "openvino.Model") -> tuple[int, int] | None:
     return height, width
 
 
+def cut_at_logits(
+    bundle: Bundle, *, precision: Precision = "fp32", cams: bool = False
+) -> "openvino.Model":
+    """Read a graph of a bundle again, as one that ends where the labels begin.
+
+    Args:
+        bundle: Holds the graph.
+        precision: Which of its graphs: the one of int8, or of floats.
+        cams: Keep the class activation maps as a second output, where it has any.
+
+    Raises:
+        ModelError: If its logits have no name: it was not written by :func:`with_labels`.
+    """
+    ov = import_openvino()
+    model = read_graph(ov.Core(), bundle, precision=precision)
+    others = [port.get_node().input_value(0) for port in model.outputs[1:]] if cams else []
+    for node in model.get_ordered_ops():
+        if node.get_friendly_name() == LOGITS:
+            return ov.Model([node.output(0), *others], model.get_parameters(), LOGITS)
+    raise ModelError(
+        f"the OpenVINO graph of {bundle.path} has no node named {LOGITS}",
+        accepted="graphs written by python -m export",
+    )
+
+
+def cpu_facts() -> dict[str, Any]:
+    """Return this CPU's ``device`` name and ``capabilities`` and OpenVINO's ``version``."""
+    ov = import_openvino()
+    core = ov.Core()
+    return {
+        "device": str(core.get_property("CPU", "FULL_DEVICE_NAME")),
+        "capabilities": sorted(map(str, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))),
+        "version": str(ov.__version__),
+    }
+
+
 def run_logits(
     model: "openvino.Model", inputs: Sequence[np.ndarray], precision: Precision
 ) -> list[np.ndarray]:
     """Run a graph that ends in logits on uint8 (H, W, 3) pictures; float32 (1, C, h, w) each."""
     ov = import_openvino()
-    hint = {"INFERENCE_PRECISION_HINT": HINTS[precision]}
+    hint = {"INFERENCE_PRECISION_HINT": hint_of(precision)}
     request = ov.Core().compile_model(model, "CPU", hint).create_infer_request()
     return [request.infer([pixels_HWC[None]])[0].copy() for pixels_HWC in inputs]
 

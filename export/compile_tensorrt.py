@@ -13,12 +13,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from export.attention import set_attention
 from export.child import ChildError, answer, run_child
+from export.engine_request import QUANTISED, EngineFacts, EngineRequest
 from export.layer_types import precision_of
+from export.quantising import exporting, import_modelopt, quantise
 from losszero_rt.caches import cache_folder
 from losszero_rt.errors import ModelError
 
@@ -26,57 +29,10 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-TensorRtPrecision = Literal["fp16", "fp32"]
+    from losszero_rt.bundle import Bundle
+
 LAYER_INFO_NAME = "engine_layer_info.json"
 BUILD_TIMEOUT_S = 3600.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineRequest:
-    """One engine to build.
-
-    Attributes:
-        bundle: Folder whose weights are compiled.
-        out: File to write.
-        batch: Frames a call, static.
-        precision: Arithmetic of the graph.
-        optimization_level: How long the builder looks for kernels, 0..5.
-        device: CUDA device.
-        ending: ``labels``, or ``logits`` for the twin that parity is proved with.
-    """
-
-    bundle: str
-    out: str
-    batch: int
-    precision: TensorRtPrecision = "fp16"
-    optimization_level: int = 3
-    device: str = "cuda:0"
-    ending: Literal["labels", "logits"] = "labels"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineFacts:
-    """What was built, read back from the engine and from this machine.
-
-    Attributes:
-        precision_found: ``fp16`` or ``fp32`` where all heavy layers agree, else ``mixed``.
-        half_share: Share of the floating tensors between layers that are half, 0..1.
-        num_layers: Layers of the engine.
-        gpu: Name of the GPU that it was built on.
-        compute_capability: (major, minor) of that GPU.
-        driver: Version of the CUDA driver's runtime.
-        versions: torch, torch_tensorrt and tensorrt.
-        attention_fused: Whether attention was left to the compiler's fused layer.
-    """
-
-    precision_found: str
-    half_share: float
-    num_layers: int
-    gpu: str
-    compute_capability: tuple[int, int]
-    driver: str
-    versions: dict[str, str]
-    attention_fused: bool
 
 
 def compile_settings(request: EngineRequest, *, timing_cache: Path) -> dict[str, Any]:
@@ -135,7 +91,7 @@ def exported(
     """Export a graph at one batch size; return it with the example it was exported with.
 
     Args:
-        graph: From uint8 (N, H, W, 3) to int32 labels, on ``device``.
+        graph: From uint8 (N, H, W, 3) to int32 labels, and maps; on ``device``.
         size: (H, W).
         batch: N; static, because a dynamic one costs layers and re-records CUDA graphs.
         device: Where the graph lies.
@@ -154,29 +110,22 @@ def build(request: EngineRequest) -> EngineFacts:
         ModelError: If the graph did not become exactly one engine, or its arithmetic is not the
             one asked for.
     """
+    from losszero_rt.bundle import Bundle
+
+    if request.precision in QUANTISED:
+        # Before the compiler, which only learns of quantised layers where it finds this.
+        import_modelopt()
     import torch
     import torch_tensorrt
 
-    from export.deployed import DeployedGraph, merge_normalisation
-    from losszero_rt.bundle import Bundle
-    from losszero_rt.engine.eager_engine import load_bundle_network
-
     bundle = Bundle.open(Path(request.bundle))
-    network = load_bundle_network(bundle)
-    merge_normalisation(network, size=bundle.input_spec.size)
-    graph = DeployedGraph(
-        network,
-        spec=bundle.input_spec,
-        labels_size=bundle.labels_size,
-        dtype=torch.float16 if request.precision == "fp16" else torch.float32,
-        ending=request.ending,
-    )
-    program, example = exported(
-        graph.eval().to(request.device),
-        size=bundle.input_spec.size,
-        batch=request.batch,
-        device=request.device,
-    )
+    graph = deployed_graph(bundle, request).to(request.device)
+    if request.precision in QUANTISED:
+        graph = quantise(graph, spec=bundle.input_spec, precision=request.precision)
+    with exporting(request.precision):
+        program, example = exported(
+            graph, size=bundle.input_spec.size, batch=request.batch, device=request.device
+        )
     timing_cache = cache_folder("tensorrt") / "timing.bin"
     with tempfile.TemporaryDirectory() as folder:
         # Only inside the debugger does the engine carry the types of its layers.
@@ -195,7 +144,7 @@ def build(request: EngineRequest) -> EngineFacts:
             )
         layers = json.loads((Path(folder) / LAYER_INFO_NAME).read_text())["Layers"]
     check_single_engine([name for name, _ in compiled.named_children()])
-    facts = _facts(layers, request)
+    facts = _facts(layers, request, cams_size=cams_size_of(program))
     if facts.precision_found != request.precision:
         raise ModelError(
             f"{request.precision} was asked for, the engine's layers run in "
@@ -204,6 +153,35 @@ def build(request: EngineRequest) -> EngineFacts:
         )
     torch_tensorrt.save(compiled, request.out, arg_inputs=[example], **save_settings())
     return facts
+
+
+def deployed_graph(bundle: "Bundle", request: EngineRequest) -> "nn.Module":
+    """Return the graph of a bundle's network that is compiled, in evaluation mode."""
+    import torch
+
+    from export.deployed import DeployedGraph, merge_normalisation
+    from losszero_rt.engine.eager_engine import load_bundle_network
+
+    network = load_bundle_network(bundle)
+    merge_normalisation(network, size=bundle.input_spec.size)
+    set_attention(network, request.attention)
+    return DeployedGraph(
+        network,
+        spec=bundle.input_spec,
+        labels_size=bundle.labels_size,
+        dtype=torch.float32 if request.precision == "fp32" else torch.float16,
+        ending=request.ending,
+        cams=request.cams and request.ending == "labels",
+    ).eval()
+
+
+def cams_size_of(program: "torch.export.ExportedProgram") -> tuple[int, int] | None:
+    """Return (height, width) of the class activation maps of a graph; None if it gives none."""
+    outputs = next(node for node in program.graph.nodes if node.op == "output").args[0]
+    if len(outputs) == 1:
+        return None
+    height, width = outputs[1].meta["val"].shape[2:]
+    return int(height), int(width)
 
 
 def check_single_engine(children: list[str]) -> None:
@@ -222,7 +200,9 @@ def check_single_engine(children: list[str]) -> None:
         )
 
 
-def _facts(layers: list[Any], request: EngineRequest) -> EngineFacts:
+def _facts(
+    layers: list[Any], request: EngineRequest, *, cams_size: tuple[int, int] | None
+) -> EngineFacts:
     import tensorrt
     import torch
     import torch_tensorrt
@@ -241,6 +221,7 @@ def _facts(layers: list[Any], request: EngineRequest) -> EngineFacts:
             "tensorrt": str(tensorrt.__version__),
         },
         attention_fused=any("attention" in str(layer).lower() for layer in layers),
+        cams_size=cams_size,
     )
 
 
@@ -259,7 +240,8 @@ def build_in_child(request: EngineRequest) -> EngineFacts:
             accepted="an NVIDIA GPU with torch-tensorrt 2.14 and TensorRT 11.1",
             remedy="pip install 'losszero-rt[tensorrt]', or export with --engine openvino",
         ) from error
-    record["compute_capability"] = tuple(record["compute_capability"])
+    for name in ("compute_capability", "cams_size"):
+        record[name] = record[name] and tuple(record[name])
     return EngineFacts(**record)
 
 

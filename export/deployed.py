@@ -1,5 +1,9 @@
 """The graph that TensorRT compiles: uint8 pictures in, int32 labels out, half precision throughout.
 
+Beside the labels it gives the class activation maps of all classes, at the decoder's stride: of a
+head of one pixel they are its own output less the bias, so that the maps of six classes cost less
+than picking one of them inside of the engine would.
+
 TensorRT lets a uint8 input feed nothing but a cast, so the cast comes first; int32 comes last,
 because the compiler cannot end in uint8 and int64 would cost a cast. Both ends are therefore
 fixed here, and the engine casts to uint8 outside.
@@ -13,20 +17,26 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from export.folding import neighbours
-from losszero_rt.network import upsample_logits
+from export.folding import fold_parts, neighbours
+from losszero_rt.network import head_of, upsample_logits
+from losszero_rt.network.forward_cam import head_cams, watched
 from losszero_rt.preprocess import InputSpec
 
 
 class DeployedGraph(nn.Module):
-    """A network from uint8 (N, H, W, 3) to int32 labels (N, H, W).
+    """A network from uint8 (N, H, W, 3) to int32 labels (N, H, W), and maps (N, C, h, w).
 
     Args:
         network: From normalised values to logits, in evaluation mode, of one floating dtype.
         spec: Input size, mean and deviation.
         labels_size: (height, width) of the labels.
         dtype: Arithmetic of the network.
-        ending: ``labels``, or ``logits`` for a twin that shows what the labels were made of.
+        ending: ``labels``, or ``logits`` (at the decoder's stride) for a twin that shows what the
+            labels were made of.
+        cams: Give the class activation maps of all classes beside the labels.
+
+    Raises:
+        ModelError: If maps are asked of a network without a linear head.
     """
 
     mean: torch.Tensor
@@ -40,9 +50,13 @@ class DeployedGraph(nn.Module):
         labels_size: tuple[int, int],
         dtype: torch.dtype = torch.float16,
         ending: Literal["labels", "logits"] = "labels",
+        cams: bool = False,
     ) -> None:
         super().__init__()
         self.ending = ending
+        self.cams = cams
+        if cams:
+            head_of(network)
         self.network = network.to(dtype)
         self.labels_size = labels_size
         # Levels and the usual mean of a half are exact in fp16; the small gain comes after.
@@ -50,14 +64,25 @@ class DeployedGraph(nn.Module):
         gain = 1 / (torch.tensor(spec.std) * 255)
         self.register_buffer("gain", gain.view(1, 3, 1, 1).to(dtype))
 
-    def forward(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
-        """Return the labels of uint8 pictures, int32, or their logits at labels size."""
+    def forward(
+        self, pixels_NHWC: torch.Tensor
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Return the labels of uint8 pictures, int32, or their logits, and maps."""
         values = pixels_NHWC.to(self.mean.dtype)
         # Contiguous, or channels-last strides reach the pooling and split the graph.
         values_NCHW = (values.permute(0, 3, 1, 2).contiguous() - self.mean) * self.gain
-        logits_NChw = self.network(values_NCHW)
-        logits_NCHW = upsample_logits(logits_NChw, self.labels_size)
-        return logits_NCHW if self.ending == "logits" else logits_NCHW.argmax(1).to(torch.int32)
+        if not self.cams:
+            return self._end(self.network(values_NCHW))
+        head = head_of(self.network)
+        with watched(head) as passes:
+            ending = self._end(self.network(values_NCHW))
+        ((features_NKhw, output_NChw),) = passes
+        return ending, head_cams(head, features_NKhw, output_NChw)
+
+    def _end(self, logits_NChw: torch.Tensor) -> torch.Tensor:
+        if self.ending == "logits":
+            return logits_NChw
+        return upsample_logits(logits_NChw, self.labels_size).argmax(1).to(torch.int32)
 
 
 @torch.no_grad()
@@ -74,6 +99,7 @@ def merge_normalisation(network: nn.Module, *, size: tuple[int, int]) -> int:
     Returns:
         How many were merged.
     """
+    fold_parts(network)
     names = {module: name for name, module in network.named_modules()}
     pairs = neighbours(network, size)
     for convolution, norm in pairs:

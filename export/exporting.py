@@ -2,25 +2,22 @@
 
 import importlib.metadata
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import losszero_rt
-from export.cam_parity import prove_cams
+from export import compile_onnx, onnx_parity, openvino_parity
 from export.card import attribution_of, write_card
-from export.compile_openvino import (
-    cams_size_of,
-    convert_graph,
-    run_logits,
-    save_graph,
-    with_labels,
-)
+from export.compile_openvino import cams_size_of, convert_graph, save_graph, with_labels
 from export.config import ExportConfig
 from export.folding import fold_normalisation
-from export.labelled import read_labelled
-from export.parity import judge_eager, prove_logits, prove_openvino
+from export.gate import GateRequest
+from export.int8_graphs import add_int8, settle_int8
+from export.labelled import LabelledPicture, read_labelled
+from export.parity import compare, judge_eager
+from export.provenance import provenance_of
 from export.rounding import ride_values, round_kernels
 from export.tensorrt_engines import (
     Say,
@@ -34,17 +31,22 @@ from losszero_rt.bundle import (
     CLASS_POINTS_MAX,
     MIOU_POINTS_MAX,
     PARITY_NAME,
+    WEIGHTS,
     WEIGHTS_NAME,
     Bundle,
     new_bundle_folder,
     seal,
 )
+from losszero_rt.bundle.parity_rules import run_faults
 from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
+from losszero_rt.engine import TrainedModel
 from losszero_rt.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from torch import nn
 
+Portable = Literal["onnx"]
+PROOFS = {"openvino": openvino_parity.prove_in_child, "onnx": onnx_parity.prove_in_child}
 LIBRARIES = ("torch", "openvino", "segmentation-models-pytorch", "timm")
 
 
@@ -62,57 +64,131 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         LossZeroError: If anything is wrong with the checkpoint or the labelled pictures, or a
             compiled graph differs too much from the network; then nothing is left behind.
     """
-    engines = settle_engines(config, say=say)
+    engines = settle_engines(config, say=say) + settle_portable(config, say=say)
+    int8 = settle_int8(config, say=say) if "openvino" in engines else None
     notes = read_notes(config.notes) if config.notes else ""
     refuse_objects(config.checkpoint)
-    network, checkpoint = load_network(config.checkpoint)
-    pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
-    dataset = _dataset_name(config)
     with new_bundle_folder(config.out, force=config.force) as folder:
+        network, checkpoint = load_network(config.checkpoint)
+        if config.imgsz:
+            checkpoint = replace(checkpoint, input=replace(checkpoint.input, size=config.imgsz))
+        pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
         fold_normalisation(network, size=checkpoint.input.size)
         round_kernels(network, values_NCHW=ride_values(checkpoint.input))
         write_weights(network, folder / WEIGHTS_NAME)
+        bundle = _describe(config, checkpoint, folder, pictures=pictures)
         graph = LogitsGraph(network, spec=checkpoint.input).eval()
-        bundle, model = _describe(config, checkpoint, folder), None
-        if "openvino" in engines:
-            model = convert_graph(compiled_graph(graph), size=checkpoint.input.size)
-            roles = save_graph(with_labels(model, size=checkpoint.input.size), folder)
-            bundle = replace(bundle, engines={"openvino": roles}, cams_size=cams_size_of(model))
-        bundle = seal(bundle)
-        parity: dict[str, Any] = {}
+        bundle = _add_graphs(bundle, graph, engines=engines)
+        if int8 is not None:
+            bundle = add_int8(bundle, int8, insist=config.precision == "int8", say=say)
         if "tensorrt" in engines:
             bundle = add_engines(bundle, config=config, say=say)
-            proof = prove_engines(bundle, config=config, dataset=dataset, say=say)
-            parity |= {"tensorrt": proof} if pictures else {}
+        bundle, parity = _prove(bundle, config, say=say)
         if pictures:
-            reference = judge_eager(bundle, pictures)
-            bundle = replace(bundle, scores={**reference.scores.as_dict(), "dataset": dataset})
-            if model is not None:
-                parity |= prove_openvino(bundle, pictures, reference=reference, dataset=dataset)
-                parity["openvino"]["logits"] = prove_logits(
-                    graph, pictures, run=partial(run_logits, model)
-                )
-            if bundle.cams_size is not None:
-                parity["openvino"]["cams"] = prove_cams(bundle, pictures)
+            trained = TrainedModel(path=config.checkpoint, checkpoint=checkpoint)
+            bundle, parity = _score(bundle, trained, pictures, config=config, parity=parity)
             (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
-        (folder / CARD_NAME).write_text(write_card(bundle, parity=parity, notes=notes))
-        bundle = seal(bundle)
-        if pictures:
-            _refuse_different(bundle)
+        card = write_card(bundle, parity=parity if pictures else {}, notes=notes)
+        (folder / CARD_NAME).write_text(card)
+        _refuse_different(seal(bundle), parity)
     return Bundle.open(config.out)
 
 
-def _refuse_different(bundle: Bundle) -> None:
-    """Raise ModelError if a compiled graph is not what the network is."""
-    faults = {engine: bundle.parity_fault(engine) for engine in bundle.engines}
-    if any(faults.values()):
+def settle_portable(config: ExportConfig, *, say: Say) -> tuple[Portable, ...]:
+    """Say whether an export writes an ONNX file, before any work is done.
+
+    Raises:
+        ModelError: If it was asked for by name and cannot be written here.
+    """
+    if config.engine not in ("onnx", "all"):
+        return ()
+    fault = compile_onnx.why_not()
+    if fault and config.engine == "onnx":
+        raise ModelError(f"no ONNX file can be written here: {fault}")
+    if fault:
+        say(f"onnx is left out: {fault}")
+        return ()
+    return ("onnx",)
+
+
+def _add_graphs(bundle: Bundle, graph: LogitsGraph, *, engines: Sequence[str]) -> Bundle:
+    """Write the graphs that run on any machine; return the bundle sealed."""
+    size, roles = bundle.input_spec.size, dict(bundle.engines)
+    if "openvino" in engines:
+        model = convert_graph(compiled_graph(graph), size=size)
+        roles["openvino"] = save_graph(with_labels(model, size=size), bundle.path)
+        bundle = replace(bundle, cams_size=cams_size_of(model))
+    if "onnx" in engines:
+        roles["onnx"] = compile_onnx.save_portable(graph, bundle)
+    return seal(replace(bundle, engines=roles))
+
+
+def _prove(
+    bundle: Bundle, config: ExportConfig, *, say: Say
+) -> tuple[Bundle, dict[str, dict[str, Any]]]:
+    """Compare every graph with the network, each in a fresh process.
+
+    Returns:
+        The bundle, which now says what its graphs run in, and the parity record.
+    """
+    dataset, parity, built = _dataset_name(config), {}, dict(bundle.built)
+    request = GateRequest(
+        bundle=str(bundle.path.resolve()),
+        labelled=str(config.labelled.resolve()) if config.labelled else "",
+        split=config.split,
+    )
+    for engine, prove in PROOFS.items():
+        if engine in bundle.engines:
+            say(f"comparing the {engine} graph with the network")
+            parity[engine] = {**prove(request), "dataset": dataset}
+            built[engine] = {**built.get(engine, {}), "graph": _graph_facts(parity[engine])}
+    if "tensorrt" in bundle.engines:
+        parity["tensorrt"] = prove_engines(bundle, config=config, dataset=dataset, say=say)
+    return replace(bundle, built=built), parity
+
+
+def _graph_facts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a manifest says of a graph that runs in every precision of its machine."""
+    facts = {"precision": "auto", "precision_found": "+".join(record["precisions"])}
+    known = ("device", "capabilities", "version", "opset")
+    return facts | {name: record[name] for name in known if name in record}
+
+
+def _score(
+    bundle: Bundle,
+    trained: TrainedModel,
+    pictures: Sequence[LabelledPicture],
+    *,
+    config: ExportConfig,
+    parity: dict[str, Any],
+) -> tuple[Bundle, dict[str, Any]]:
+    """Score the network, and compare the weights as stored with those that were trained."""
+    verdict = judge_eager(bundle, pictures)
+    scores = {**verdict.scores.as_dict(), "dataset": _dataset_name(config)}
+    weights = {
+        "sha256": bundle.files[WEIGHTS_NAME].sha256,
+        "source_sha256": trained.sha256,
+        **compare(verdict, reference=judge_eager(trained, pictures)),
+    }
+    return replace(bundle, scores=scores), {**parity, WEIGHTS: weights}
+
+
+def _refuse_different(bundle: Bundle, parity: Mapping[str, Any]) -> None:
+    """Raise ModelError if what was written is not what was trained."""
+    faults = bundle.faults
+    if not bundle.parity:
+        # Nothing proves it, so it stays unverified; but what is plainly wrong is not written.
+        faults = tuple(
+            f"{engine}: {fault}"
+            for engine, record in parity.items()
+            for precision, found in record.get("precisions", {}).items()
+            for fault in run_faults(precision, found)
+        )
+    if faults:
         raise ModelError(
-            "; ".join(
-                f"the {engine} graph differs from the network: {fault}"
-                for engine, fault in faults.items()
-                if fault
-            ),
-            accepted=f"{MIOU_POINTS_MAX} points of mean IoU, {CLASS_POINTS_MAX} of a class",
+            f"the bundle would not be the network: {'; '.join(faults)}",
+            accepted=f"{MIOU_POINTS_MAX} points of mean IoU, {CLASS_POINTS_MAX} of a class, and "
+            "what losszero_rt/bundle/parity_rules.py says of rates, logits and labels",
         )
 
 
@@ -155,7 +231,13 @@ def write_weights(network: "nn.Module", path: Path) -> None:
     path.write_bytes(save(state))
 
 
-def _describe(config: ExportConfig, checkpoint: Checkpoint, folder: Path) -> Bundle:
+def _describe(
+    config: ExportConfig,
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    pictures: Sequence[LabelledPicture],
+) -> Bundle:
     """Everything that is known before anything is compiled."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return Bundle(
@@ -173,6 +255,7 @@ def _describe(config: ExportConfig, checkpoint: Checkpoint, folder: Path) -> Bun
         data=dict(checkpoint.data),
         licence=config.licence,
         attribution=attribution_of(dict(checkpoint.data)),
+        provenance=provenance_of(checkpoint.data, pictures),
     )
 
 

@@ -5,8 +5,12 @@ from typing import Any
 from losszero_rt.errors import ModelError
 
 HALF_SHARE_MIN = 0.9
-# Layers whose arithmetic is the engine's: none of them may run in fp32 in an fp16 engine.
-HEAVY_LAYERS = ("convolution", "deconvolution", "matrixmultiply", "matrix_multiply", "gemm")
+# Of the heavy layers of an eight-bit engine; first and last layers often stay half.
+QUANTISED_SHARE_MIN = 0.5
+# Layers whose arithmetic is the engine's: none of them may run in fp32 in an fp16 engine. The
+# inspector writes the kernel's library before the word, or other words behind it.
+HEAVY_WORDS = ("convolution", "matrixmultiply", "matrix_multiply", "gemm")
+_QUANTISED = ("int8", "fp8")
 
 
 def precision_of(layers: list[Any]) -> tuple[str, float]:
@@ -17,36 +21,54 @@ def precision_of(layers: list[Any]) -> tuple[str, float]:
             ``Outputs``, each tensor with ``Format/Datatype``.
 
     Returns:
-        ``fp16``, ``fp32`` or ``mixed``, and the share of the floating tensors that are half.
+        ``fp16``, ``fp32``, ``int8``, ``fp8`` or ``mixed``, and the share of the floating tensors
+        that are half.
 
     Raises:
         ModelError: If the layers carry no types, so that nothing could be read.
     """
     kinds: list[str] = []
-    heavy: set[str] = set()
+    heavy: list[set[str]] = []
     for layer in layers:
         if not isinstance(layer, dict):
             continue
         found = [_kind(tensor) for side in ("Inputs", "Outputs") for tensor in layer.get(side, [])]
-        floats = [kind for kind in found if kind]
-        kinds += floats
-        if str(layer.get("LayerType", "")).lower().replace(" ", "") in HEAVY_LAYERS:
-            heavy |= set(floats)
+        kinds += [kind for kind in found if kind]
+        if any(word in str(layer.get("LayerType", "")).lower() for word in HEAVY_WORDS):
+            heavy.append({kind for kind in found if kind})
+    floats = [kind for kind in kinds if kind in ("half", "float")]
     if not kinds:
         raise ModelError(
             "the engine says nothing of the types of its layers",
             accepted="layer information with types",
             remedy="build with the debugger's layer information switched on",
         )
-    half_share = kinds.count("half") / len(kinds)
-    if half_share >= HALF_SHARE_MIN and heavy <= {"half"}:
-        return "fp16", half_share
-    return ("fp32" if "half" not in kinds else "mixed"), half_share
+    half_share = floats.count("half") / max(1, len(floats))
+    return _settle(kinds, heavy, half_share), half_share
+
+
+def _settle(kinds: list[str], heavy: list[set[str]], half_share: float) -> str:
+    for kind in _QUANTISED:
+        share = sum(kind in one for one in heavy) / max(1, len(heavy))
+        if share >= QUANTISED_SHARE_MIN and not any("float" in one for one in heavy):
+            return kind
+    if any(kind in kinds for kind in _QUANTISED):
+        return "mixed"
+    if half_share >= HALF_SHARE_MIN and set().union(*heavy) <= {"half"}:
+        return "fp16"
+    return "fp32" if "half" not in kinds else "mixed"
 
 
 def _kind(tensor: Any) -> str:
-    """Return ``half``, ``float``, or nothing for a tensor that is not floating."""
+    """Return ``half``, ``float``, ``int8``, ``fp8``, or nothing for any other type."""
     text = str(tensor.get("Format/Datatype", "") if isinstance(tensor, dict) else "").lower()
-    if "half" in text or "fp16" in text:
-        return "half"
-    return "float" if "float" in text or "fp32" in text else ""
+    words = {
+        "half": ("half", "fp16"),
+        "fp8": ("fp8",),
+        "float": ("float", "fp32"),
+        # Labels and pictures are other integers.
+        "int8": ("int8",),
+    }
+    if "uint8" in text:
+        return ""
+    return next((kind for kind, names in words.items() if any(n in text for n in names)), "")

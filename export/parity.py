@@ -1,12 +1,9 @@
-"""Proof that a compiled graph says what the eager network says.
+"""What an engine says about labelled pictures, and how far that is from what the network says.
 
-Every precision is run by the engine that will run it later, on labelled pictures, and compared
-with the eager engine in fp32: labels pixel by pixel, the IoU of every class, and the logits.
-
-Shape letters: N pictures, C classes, H, W height and width.
+Shape letters: n frames, H, W height and width of the input, h, w of the labels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +11,14 @@ import cv2
 import numpy as np
 
 from export.labelled import LabelledPicture
-from export.trace import LogitsGraph
-from losszero_rt.bundle import Bundle
 from losszero_rt.classmap import ClassMap
-from losszero_rt.engine import Engine, EngineOptions, Precision
+from losszero_rt.engine import Engine, EngineOptions, Model
 from losszero_rt.engine.eager_engine import EagerEngine
-from losszero_rt.engine.openvino_engine import OpenVinoEngine
-from losszero_rt.engine.openvino_facts import capable_precisions
-from losszero_rt.errors import ModelError
 from losszero_rt.metrics import ScoreKeeper, Scores
 from losszero_rt.preprocess import InputSpec
 
-# Runs the compiled graph's twin that ends in logits; see compile_openvino.run_logits.
-LogitsRunner = Callable[[Sequence[np.ndarray], Precision], list[np.ndarray]]
+# From uint8 inputs (n, H, W, 3) to their uint8 labels (n, h, w).
+LabelsOf = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,11 +38,23 @@ def judge(
     engine: Engine, pictures: Sequence[LabelledPicture], *, spec: InputSpec, classes: ClassMap
 ) -> Verdict:
     """Run an engine over pictures and score it, each at the size of its mask."""
+    return judge_labels(labels_of(engine), pictures, spec=spec, classes=classes)
+
+
+def labels_of(engine: Engine) -> LabelsOf:
+    """Return an engine as a function from inputs to labels."""
+    return lambda inputs_nHWC: engine.submit(inputs_nHWC).result()
+
+
+def judge_labels(
+    find: LabelsOf, pictures: Sequence[LabelledPicture], *, spec: InputSpec, classes: ClassMap
+) -> Verdict:
+    """Find the labels of pictures and score them, each at the size of its mask."""
     keeper, labels = ScoreKeeper(classes), []
     inputs_NHWC = np.zeros((1, *spec.size, 3), np.uint8)
     for picture in pictures:
         place = spec.fill_pixels(picture.pixels_HWC, inputs_NHWC[0])
-        found_HW = engine.submit(inputs_NHWC).result()[0]
+        found_HW = find(inputs_NHWC)[0]
         labels.append(found_HW)
         shown = place.crop(found_HW, input_size=spec.size)
         size_wh = picture.labels_HW.shape[1], picture.labels_HW.shape[0]
@@ -59,85 +63,21 @@ def judge(
     return Verdict(labels=labels, scores=keeper.scores())
 
 
-def judge_eager(bundle: Bundle, pictures: Sequence[LabelledPicture]) -> Verdict:
+def judge_eager(model: Model, pictures: Sequence[LabelledPicture]) -> Verdict:
     """Judge the reference: the network in torch, fp32, on the CPU."""
-    engine = EagerEngine(bundle, options=EngineOptions(device="cpu", precision="fp32"))
-    verdict = judge(engine, pictures, spec=bundle.input_spec, classes=bundle.classmap)
+    engine = EagerEngine(model, options=EngineOptions(device="cpu", precision="fp32"))
+    verdict = judge(engine, pictures, spec=model.input_spec, classes=model.classmap)
     engine.close()
     return verdict
-
-
-def prove_openvino(
-    bundle: Bundle,
-    pictures: Sequence[LabelledPicture],
-    *,
-    reference: Verdict,
-    dataset: str,
-) -> dict[str, Any]:
-    """Compare the OpenVINO graph in every precision of this CPU with the reference.
-
-    Returns:
-        The record for ``parity.json``: ``{"openvino": {...}}``.
-
-    Raises:
-        ModelError: If a precision that was asked for is not the one that executes.
-    """
-    precisions = {}
-    for precision in capable_precisions():
-        engine = OpenVinoEngine(bundle, options=EngineOptions(precision=precision))
-        _check_precision(engine, precision)
-        verdict = judge(engine, pictures, spec=bundle.input_spec, classes=bundle.classmap)
-        precisions[precision] = compare(verdict, reference=reference)
-        device, version = engine.info.device, engine.info.version
-        engine.close()
-    record = {
-        "graph_sha256": bundle.files[bundle.engines["openvino"]["graph"]].sha256,
-        "constants_sha256": bundle.files[bundle.engines["openvino"]["constants"]].sha256,
-        "reference": "eager fp32",
-        "dataset": dataset,
-        "n": len(pictures),
-        "device": device,
-        "version": version,
-        "precisions": precisions,
-    }
-    return {"openvino": record}
-
-
-def prove_logits(
-    graph: LogitsGraph, pictures: Sequence[LabelledPicture], *, run: LogitsRunner
-) -> dict[str, float]:
-    """Compare the logits of the compiled graph's twin with those of the network.
-
-    Args:
-        graph: The network with its normalisation, fp32.
-        pictures: Some pictures.
-        run: The same network compiled.
-
-    Returns:
-        By precision, the root mean square of the difference over that of the logits.
-    """
-    import torch
-
-    inputs = [graph.spec.new_input() for _ in pictures]
-    for picture, pixels_HWC in zip(pictures, inputs, strict=True):
-        graph.spec.fill_pixels(picture.pixels_HWC, pixels_HWC)
-    with torch.inference_mode():
-        truth = [graph(torch.from_numpy(pixels[None])).numpy() for pixels in inputs]
-    shares: dict[str, float] = {}
-    for precision in capable_precisions():
-        found = run(inputs, precision)
-        error = np.mean([np.square(a - b).mean() for a, b in zip(found, truth, strict=True)])
-        power = np.mean([np.square(logits).mean() for logits in truth])
-        shares[precision] = round(float(np.sqrt(error / power)), 8)
-    return shares
 
 
 def compare(verdict: Verdict, *, reference: Verdict) -> dict[str, Any]:
     """Return how far a verdict is from the reference.
 
     Returns:
-        ``label_agreement`` (share of pixels), ``miou_points`` and ``class_points`` (differences
-        in hundredths, signed; a class that does not occur is left out).
+        ``label_agreement`` (share of pixels), ``miou_points``, ``class_points`` and
+        ``rate_points`` (differences in hundredths, signed; a class that does not occur, and a
+        safety rate that cannot be told, is left out).
     """
     same = [np.mean(a == b) for a, b in zip(verdict.labels, reference.labels, strict=True)]
     class_points = 100 * (verdict.scores.class_iou - reference.scores.class_iou)
@@ -150,12 +90,16 @@ def compare(verdict: Verdict, *, reference: Verdict) -> dict[str, Any]:
             for name, points in zip(names, class_points, strict=True)
             if np.isfinite(points)
         },
+        "rate_points": _rate_points(verdict.scores.rates(), reference.scores.rates()),
     }
 
 
-def _check_precision(engine: Engine, precision: Precision) -> None:
-    if engine.info.precision != precision:
-        raise ModelError(
-            f"{precision} was asked for, but {engine.info.precision} executes",
-            accepted="a graph whose convolutions all run in the asked precision",
-        )
+def _rate_points(
+    found: Mapping[str, float | None], reference: Mapping[str, float | None]
+) -> dict[str, float]:
+    points = {}
+    for name, share in found.items():
+        truth = reference[name]
+        if share is not None and truth is not None:
+            points[name] = round(100 * (share - truth), 4)
+    return points

@@ -5,8 +5,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from export.compile_tensorrt import EngineRequest, build_in_child
+from export.compile_tensorrt import build_in_child
 from export.config import ExportConfig
+from export.engine_request import EngineRequest
+from export.quantising import check_precision
 from export.tensorrt_parity import ProofRequest, prove_in_child
 from losszero_rt.bundle import Bundle, seal
 from losszero_rt.engine.engine_trust import record_trust
@@ -25,11 +27,12 @@ def settle_engines(config: ExportConfig, *, say: Say) -> tuple[Built, ...]:
         say: Hears what is left out, and why.
 
     Raises:
-        ModelError: If TensorRT was asked for by name and cannot build here.
+        ModelError: If TensorRT was asked for by name and cannot build here, or not so.
     """
-    if config.engine == "openvino":
-        return ("openvino",)
+    if config.engine in ("openvino", "onnx"):
+        return ("openvino",) if config.engine == "openvino" else ()
     try:
+        check_precision(config.engine_precision)
         find_gpu("auto")
         import_tensorrt()
     except ModelError as error:
@@ -66,6 +69,7 @@ def add_engines(bundle: Bundle, *, config: ExportConfig, say: Say) -> Bundle:
             out=str(bundle.path.resolve() / name),
             batch=batch,
             precision=config.engine_precision,
+            attention=config.attention,
         )
         say(f"building {name} in {request.precision}: this takes minutes")
         facts = build_in_child(request)
@@ -89,8 +93,10 @@ def facts_of(request: EngineRequest, found: dict[str, Any]) -> dict[str, Any]:
     return {
         "batch": request.batch,
         "precision": request.precision,
+        "attention": request.attention,
         **found,
         "compute_capability": list(found["compute_capability"]),
+        "cams_size": found["cams_size"] and list(found["cams_size"]),
     }
 
 
@@ -110,6 +116,7 @@ def prove_engines(
             labelled=str(labelled or ""),
             split=config.split,
             precision=config.engine_precision,
+            attention=config.attention,
         )
     )
     return {**record, "dataset": dataset}

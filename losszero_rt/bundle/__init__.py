@@ -4,21 +4,23 @@ from losszero_rt.bundle.file_record import FileRecord
 from losszero_rt.bundle.finding import find_bundle, list_bundles
 from losszero_rt.bundle.manifest import (
     CARD_NAME,
-    CLASS_POINTS_MAX,
     MANIFEST_NAME,
-    MIOU_POINTS_MAX,
     PARITY_NAME,
+    WEIGHTS,
     WEIGHTS_NAME,
     Bundle,
 )
+from losszero_rt.bundle.parity_rules import CLASS_POINTS_MAX, GATE, MIOU_POINTS_MAX
 from losszero_rt.bundle.writing import new_bundle_folder, seal
 
 __all__ = [
     "CARD_NAME",
     "CLASS_POINTS_MAX",
+    "GATE",
     "MANIFEST_NAME",
     "MIOU_POINTS_MAX",
     "PARITY_NAME",
+    "WEIGHTS",
     "WEIGHTS_NAME",
     "Bundle",
     "FileRecord",

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from losszero_rt.bundle.manifest import CLASS_POINTS_MAX, MANIFEST_NAME, MIOU_POINTS_MAX, Bundle
+from losszero_rt.bundle.manifest import MANIFEST_NAME, Bundle
+from losszero_rt.bundle.parity_rules import CLASS_POINTS_MAX, MIOU_POINTS_MAX
 from losszero_rt.errors import ModelError
 
 MODELS_FOLDER = Path(__file__).parent.parent / "models"
@@ -35,9 +36,8 @@ def find_bundle(name: str | Path, *, allow_unverified: bool = False) -> Bundle:
         )
     bundle = Bundle.open(path)
     if not (allow_unverified or bundle.is_verified):
-        faults = [f"{engine} has {bundle.parity_fault(engine)}" for engine in bundle.engines]
         raise ModelError(
-            f"{path} is unverified: {'; '.join(faults)}",
+            f"{path} is unverified: {'; '.join(bundle.faults)}",
             accepted=f"IoU within {MIOU_POINTS_MAX} points (mean) and {CLASS_POINTS_MAX} (classes)",
             remedy="export it again with labelled pictures, or pass --allow-unverified",
         )

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from losszero_rt.bundle.file_record import FileRecord
+from losszero_rt.bundle.keys import check_keys
+from losszero_rt.bundle.parity_rules import fault_of, points_faults
 from losszero_rt.bundle.sidecar import parse_sidecar, read_sidecar, what_it_is
 from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import LossZeroError, ModelError, clean_text
@@ -26,31 +28,11 @@ WEIGHTS_NAME = "weights.safetensors"
 PARITY_NAME = "parity.json"
 CARD_NAME = "MODEL_CARD.md"
 NUM_FILES_MAX = 64
-
-# How far a compiled graph may move the mean IoU and the IoU of any class, in points (1/100).
-MIOU_POINTS_MAX = 0.3
-CLASS_POINTS_MAX = 1.0
+# What the parity record calls the comparison of the stored weights with the checkpoint's.
+WEIGHTS = "weights"
 
 _REMEDY = "copy the bundle again from where it came, or export it again: python -m export"
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_KEYS: dict[str, type] = {
-    "format": int,
-    "name": str,
-    "network": dict,
-    "input": dict,
-    "labels_size": list,
-    "classes": dict,
-    "engines": dict,
-    "files": dict,
-    "versions": dict,
-    "source_sha256": str,
-    "scores": dict,
-    "data": dict,
-    "licence": str,
-    "attribution": str,
-}
-# Absent from bundles whose graphs give no class activation maps, or that hold no engines.
-_OPTIONAL_KEYS: dict[str, type] = {"cams_size": list, "built": dict}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +60,9 @@ class Bundle:
         parity: What export found when it compared the compiled graphs with the eager network.
         built: By engine and role, what an engine that is bound to a machine was built for and
             with, and what was read back from it: precision asked and found, batch, GPU, versions.
+        provenance: Where it comes from: ``commit`` of the checkout that exported it and whether
+            that was ``dirty``, ``data_version`` of the training's pictures, ``labelled_sha256``
+            of those that scores and parity were measured on; what is not known is left out.
     """
 
     path: Path
@@ -98,6 +83,7 @@ class Bundle:
     cams_size: tuple[int, int] | None = None
     parity: Mapping[str, Any] = field(default_factory=dict)
     built: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def network(self) -> dict[str, Any]:
@@ -107,7 +93,14 @@ class Bundle:
     @property
     def is_verified(self) -> bool:
         """True when parity was proved for every compiled graph in here, within tolerance."""
-        return not any(self.parity_fault(engine) for engine in self.engines)
+        return not self.faults
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What keeps it from being verified: engine and fault, one line each."""
+        found = {WEIGHTS: self.weights_fault}
+        found |= {engine: self.parity_fault(engine) for engine in self.engines}
+        return tuple(f"{name}: {fault}" for name, fault in found.items() if fault)
 
     def parity_fault(self, engine: str) -> str:
         """Say why the parity of one compiled engine is not proved; empty when it is."""
@@ -117,7 +110,20 @@ class Bundle:
         if not same or not record.get("precisions"):
             return "no parity record for this graph"
         try:
-            return _beyond_tolerance(record["precisions"])
+            return fault_of(record)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return "parity record that cannot be understood"
+
+    @property
+    def weights_fault(self) -> str:
+        """Why the weights are not the checkpoint's; empty when they are, or nothing is recorded."""
+        record = self.parity.get(WEIGHTS, {})
+        if not record:
+            return ""
+        if record.get("sha256") != self.files[WEIGHTS_NAME].sha256:
+            return "no parity record for these weights"
+        try:
+            return "; ".join(points_faults(record))
         except (AttributeError, KeyError, TypeError, ValueError):
             return "parity record that cannot be understood"
 
@@ -139,7 +145,10 @@ class Bundle:
             raise _refused(
                 manifest, f"has format {record.get('format')!r}, this version reads {FORMAT}"
             )
-        _check_keys(record, manifest)
+        try:
+            check_keys(record)
+        except ModelError as error:
+            raise _refused(manifest, f"has {error}") from error
         try:
             bundle = _from_record(record, path=path, sha256=digest)
             _check_contents(bundle)
@@ -176,6 +185,7 @@ class Bundle:
         """Return the fields for ``manifest.json``."""
         cams = {} if self.cams_size is None else {"cams_size": list(self.cams_size)}
         built = {"built": {name: dict(roles) for name, roles in self.built.items()}}
+        provenance = {"provenance": dict(self.provenance)}
         return {
             "format": FORMAT,
             "name": self.name,
@@ -189,6 +199,7 @@ class Bundle:
             "labels_size": list(self.labels_size),
             **cams,
             **(built if self.built else {}),
+            **(provenance if self.provenance else {}),
             "classes": {
                 "names": list(self.classmap.names),
                 "colours": [list(colour) for colour in self.classmap.colours],
@@ -209,29 +220,10 @@ class Bundle:
         }
 
 
-def _beyond_tolerance(precisions: Mapping[str, Mapping[str, Any]]) -> str:
-    for precision, found in precisions.items():
-        mean = abs(float(found["miou_points"]))
-        worst = max(abs(float(points)) for points in found["class_points"].values())
-        if not (mean <= MIOU_POINTS_MAX and worst <= CLASS_POINTS_MAX):
-            return f"{precision} moves the mean IoU by {mean:.2f} and a class by {worst:.2f} points"
-    return ""
-
-
 def _with_parity(bundle: Bundle, parity: dict[str, Any]) -> Bundle:
     if not all(isinstance(record, dict) for record in parity.values()):
         raise _refused(bundle.path / PARITY_NAME, "does not hold one object an engine")
     return replace(bundle, parity=parity)
-
-
-def _check_keys(record: Mapping[str, Any], path: Path) -> None:
-    kinds = _KEYS | _OPTIONAL_KEYS
-    unknown, missing = sorted(set(record) - set(kinds)), sorted(set(_KEYS) - set(record))
-    if unknown or missing:
-        raise _refused(path, f"has unknown keys {unknown[:8]} and lacks {missing}")
-    for key in record:
-        if not isinstance(record[key], kinds[key]) or isinstance(record[key], bool):
-            raise _refused(path, f"has {key} of the wrong type {type(record[key]).__name__}")
 
 
 def _check_contents(bundle: Bundle) -> None:
@@ -270,6 +262,7 @@ def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundl
         labels_size=_pair(record["labels_size"]),
         cams_size=_pair(record["cams_size"]) if "cams_size" in record else None,
         built={name: dict(roles) for name, roles in record.get("built", {}).items()},
+        provenance=record.get("provenance", {}),
         classmap=ClassMap(
             names=tuple(plain_classes.pop("names")),
             colours=tuple(tuple(colour) for colour in plain_classes.pop("colours")),

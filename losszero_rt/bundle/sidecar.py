@@ -2,13 +2,19 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
 from losszero_rt.errors import ModelError
 
 SIDECAR_BYTES_MAX = 1 << 20
+# Objects and lists inside one another; a manifest has five levels.
+DEPTH_MAX = 16
 _SNIFFED_BYTES = 512
+# Nothing in it is tried twice: a text that never ends must not cost the square of its length.
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
 _MAGICS = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the file itself (git lfs pull)"),
     (b"<!doctype html", "is an HTML page, not a model"),
@@ -20,7 +26,7 @@ _MAGICS = (
 
 
 def read_sidecar(path: Path) -> tuple[dict[str, Any], str]:
-    """Read one JSON object strictly: size capped, no repeated keys, no NaN.
+    """Read one JSON object strictly: size and depth capped, no repeated keys, no NaN.
 
     Args:
         path: The file.
@@ -43,6 +49,8 @@ def parse_sidecar(content: bytes, *, path: Path) -> dict[str, Any]:
     """Parse one JSON object strictly; ``path`` names it in errors. See :func:`read_sidecar`."""
     if len(content) > SIDECAR_BYTES_MAX:
         raise _refused(path, f"is larger than {SIDECAR_BYTES_MAX} bytes")
+    if _depth(content) > DEPTH_MAX:
+        raise _refused(path, f"nests deeper than {DEPTH_MAX} levels")
     try:
         record = json.loads(
             content.decode("utf-8"),
@@ -70,6 +78,15 @@ def what_it_is(path: Path) -> str:
         if start.startswith(magic):
             return words
     return f"is a file of {path.stat().st_size} bytes that is not what it should be"
+
+
+def _depth(content: bytes) -> int:
+    """Return how deep brackets nest outside of texts; the parser would recurse as deep."""
+    depth = deepest = 0
+    for bracket in _BRACKET.finditer(_TEXT.sub(b"", content)):
+        depth += 1 if bracket[0] in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from losszero_rt.engine.protocol import (
     EngineName,
     EngineOptions,
     Extras,
+    PlanesEngine,
     Precision,
     Ticket,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "EngineOptions",
     "Extras",
     "Model",
+    "PlanesEngine",
     "Precision",
     "Ticket",
     "TrainedModel",

@@ -10,84 +10,97 @@ The three streams work on three slots at a time. A slot is filled again only aft
 read, and they are read only after ``done``, which comes behind everything that touches the slot:
 so no buffer is ever written while something reads it, and none needs ``record_stream``.
 
-Shape letters: N frames of a batch, H, W height and width of the input, h, w of the labels.
+Shape letters: N frames of a batch, C classes, H, W height and width of the input, h, w of the
+labels or of the maps.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from losszero_rt.engine.gpu_input import PlaneConverter
+from losszero_rt.engine.slot import Slot, new_slot
+from losszero_rt.frame import Planes
+from losszero_rt.preprocess import InputSpec
+
 if TYPE_CHECKING:
     import torch
 
+# From uint8 (N, H, W, 3) to integer labels (N, h, w) and, from networks that give them, the class
+# activation maps of all classes (N, C, h, w).
+Network = Callable[["torch.Tensor"], "tuple[torch.Tensor, torch.Tensor | None]"]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Slot:
-    """The buffers and events of one batch under way.
+class Fetched:
+    """What came back of a batch, owned by whoever fetched it.
 
     Attributes:
-        input_host: uint8 (N, H, W, 3), pinned.
-        input_device: The same on the GPU.
-        labels_device: uint8 (N, h, w) on the GPU.
-        labels_host: The same, pinned.
-        begun: Before the first copy; timed.
-        arrived: The input is on the GPU.
-        computed: The labels are made.
-        done: The labels are on the host; timed.
+        labels_Nhw: uint8.
+        cams_Nhw: float32 maps of the class that was asked for; None if none was.
+        spent_ms: From the first copy to the last, milliseconds.
     """
 
-    input_host: "torch.Tensor"
-    input_device: "torch.Tensor"
-    labels_device: "torch.Tensor"
-    labels_host: "torch.Tensor"
-    begun: "torch.cuda.Event"
-    arrived: "torch.cuda.Event"
-    computed: "torch.cuda.Event"
-    done: "torch.cuda.Event"
+    labels_Nhw: np.ndarray
+    cams_Nhw: np.ndarray | None
+    spent_ms: float
 
 
 class CudaSlots:
     """Sends batches through a network on a GPU, several at a time.
 
     Args:
-        labels_of: From uint8 (N, H, W, 3) to integer labels (N, h, w), both on the GPU; called on
-            the compute stream, and asked twice here, before any other thread is at work: a CUDA
-            graph must not be captured while another thread talks to the device.
+        network: On the GPU; called on the compute stream, and asked twice here, before any other
+            thread is at work: a CUDA graph must not be captured while another thread talks to the
+            device.
         device: The GPU.
         batch: N.
-        input_size: (H, W).
-        labels_size: (h, w).
+        spec: Input size, and how frames become inputs.
+        labels_size: (h, w) of the labels.
+        cams_shape: (C, h, w) of the class activation maps; None for a network that gives none.
         num_slots: Batches that may be under way; three keep all streams busy.
+
+    Raises:
+        RuntimeError: If CUDA failed, or the network gives something else.
     """
 
     def __init__(
         self,
-        labels_of: Callable[["torch.Tensor"], "torch.Tensor"],
+        network: Network,
         *,
         device: "torch.device",
         batch: int,
-        input_size: tuple[int, int],
+        spec: InputSpec,
         labels_size: tuple[int, int],
+        cams_shape: tuple[int, int, int] | None = None,
         num_slots: int,
     ) -> None:
         import torch
 
-        self._labels_of = labels_of
+        self._network = network
+        self._spec = spec
+        self._converter = PlaneConverter(device)
         self._copy_in = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         # One stream for ever: on another one the CUDA graph would be recorded again.
         self._compute = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._copy_out = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        shapes = (batch, *input_size, 3), (batch, *labels_size)
-        self._slots = [_new_slot(*shapes, device=device) for _ in range(num_slots)]
+        input_shape = batch, *spec.size, 3
+        num_maps, *maps_size = cams_shape or (0, 0, 0)
+        self._slots = [
+            new_slot(input_shape, (batch, *labels_size), (batch, *maps_size), device=device)
+            for _ in range(num_slots)
+        ]
         self._free = deque(self._slots)
         # Whatever lay in these buffers before was the default stream's, which ours do not wait for.
         torch.cuda.synchronize(device)
+        watched = num_maps - 1 if num_maps else None
         for _ in range(2):
-            self.fetch(self.send(np.zeros(shapes[0], np.uint8)), num_frames=batch)
+            slot = self.send(np.zeros(input_shape, np.uint8), watched=watched)
+            self.fetch(slot, num_frames=batch)
 
     @property
     def num_slots(self) -> int:
@@ -99,11 +112,12 @@ class CudaSlots:
         """True when no slot is free."""
         return not self._free
 
-    def send(self, inputs_NHWC: np.ndarray) -> Slot:
+    def send(self, inputs_NHWC: np.ndarray, *, watched: int | None = None) -> Slot:
         """Start a batch in a free slot; rows beyond those given keep what was there.
 
         Args:
             inputs_NHWC: uint8 (n, H, W, 3) with n up to the batch; may be reused on return.
+            watched: Class whose activation map is copied out too; None for none.
 
         Raises:
             RuntimeError: If CUDA failed.
@@ -116,31 +130,82 @@ class CudaSlots:
             slot.begun.record(self._copy_in)
             slot.input_device.copy_(slot.input_host, non_blocking=True)
             slot.arrived.record(self._copy_in)
+        return self._go_on(slot, watched, frames=())
+
+    def send_planes(self, frames: Sequence[Planes], *, watched: int | None = None) -> Slot:
+        """Start a batch of frames that become inputs on the GPU; see :meth:`send`.
+
+        Args:
+            frames: Up to a batch of them, of any sizes; may be reused on return.
+            watched: Class whose activation map is copied out too; None for none.
+
+        Raises:
+            RuntimeError: If CUDA failed.
+        """
+        import torch
+
+        slot = self._free.popleft()
+        slot.planes.fill(frames)
+        with torch.cuda.stream(self._copy_in):
+            slot.begun.record(self._copy_in)
+            slot.planes.upload()
+            slot.arrived.record(self._copy_in)
+        return self._go_on(slot, watched, frames=frames)
+
+    def _go_on(self, slot: Slot, watched: int | None, *, frames: Sequence[Planes]) -> Slot:
+        """Compute what has arrived, or will have, and send the results back."""
+        import torch
+
         with torch.cuda.stream(self._compute), torch.inference_mode():
             self._compute.wait_event(slot.arrived)
+            self._convert(slot, frames)
+            labels_Nhw, cams_NChw = self._network(slot.input_device)
             # To uint8 here: the compiler cannot end in it, and a quarter of the bytes go back.
-            slot.labels_device.copy_(self._labels_of(slot.input_device))
+            slot.labels_device.copy_(labels_Nhw)
+            if watched is not None:
+                assert cams_NChw is not None, "whoever watches knows that there are maps"
+                slot.cams_device.copy_(cams_NChw[:, watched])
             slot.computed.record(self._compute)
         with torch.cuda.stream(self._copy_out):
             self._copy_out.wait_event(slot.computed)
             slot.labels_host.copy_(slot.labels_device, non_blocking=True)
+            if watched is not None:
+                slot.cams_host.copy_(slot.cams_device, non_blocking=True)
             slot.done.record(self._copy_out)
         return slot
 
-    def fetch(self, slot: Slot, *, num_frames: int) -> tuple[np.ndarray, float]:
-        """Wait for a batch, copy its labels out and free its slot.
+    def _convert(self, slot: Slot, frames: Sequence[Planes]) -> None:
+        if not frames:
+            return
+        for row, (planes, (luma_HW, chroma_2hw)) in enumerate(
+            zip(frames, slot.planes.on_device(), strict=True)
+        ):
+            self._converter.write(
+                luma_HW,
+                chroma_2hw,
+                matrix=planes.matrix,
+                full_range=planes.full_range,
+                place=self._spec.place(planes.size),
+                out_HWC=slot.input_device[row],
+            )
 
-        Returns:
-            uint8 (num_frames, h, w), and the milliseconds from its first copy to its last.
+    def fetch(self, slot: Slot, *, num_frames: int, watched: bool = False) -> Fetched:
+        """Wait for a batch, copy its results out and free its slot.
+
+        Args:
+            slot: What :meth:`send` or :meth:`send_planes` returned.
+            num_frames: Frames to return.
+            watched: Whether a map was asked for.
 
         Raises:
             RuntimeError: If CUDA failed; then the slot stays taken.
         """
         slot.done.synchronize()
         labels_Nhw: np.ndarray = slot.labels_host[:num_frames].clone().numpy()
+        cams_Nhw = slot.cams_host[:num_frames].clone().numpy() if watched else None
         spent_ms = float(slot.begun.elapsed_time(slot.done))
         self._free.append(slot)
-        return labels_Nhw, spent_ms
+        return Fetched(labels_Nhw=labels_Nhw, cams_Nhw=cams_Nhw, spent_ms=spent_ms)
 
     def close(self) -> None:
         """Wait for what is under way and release the buffers. May be called twice."""
@@ -150,37 +215,3 @@ class CudaSlots:
             with suppress(RuntimeError):
                 self._copy_out.synchronize()
             self._slots.clear()
-
-
-def _new_slot(
-    input_shape: tuple[int, ...], labels_shape: tuple[int, ...], *, device: "torch.device"
-) -> Slot:
-    import torch
-
-    def event(*, read: bool = False) -> "torch.cuda.Event":
-        # A blocking event lets the waiting thread sleep; without it a core would spin.
-        made: torch.cuda.Event = torch.cuda.Event(  # type: ignore[no-untyped-call]
-            enable_timing=read, blocking=read
-        )
-        return made
-
-    return Slot(
-        input_host=_pinned(input_shape),
-        input_device=torch.empty(input_shape, dtype=torch.uint8, device=device),
-        labels_device=torch.empty(labels_shape, dtype=torch.uint8, device=device),
-        labels_host=_pinned(labels_shape),
-        begun=event(read=True),
-        arrived=event(),
-        computed=event(),
-        done=event(read=True),
-    )
-
-
-def _pinned(shape: tuple[int, ...]) -> "torch.Tensor":
-    """Return zeros in pinned memory; in pageable memory, slower but right, where none is left."""
-    import torch
-
-    try:
-        return torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
-    except RuntimeError:
-        return torch.zeros(shape, dtype=torch.uint8)

@@ -87,6 +87,11 @@ class EagerEngine:
         if self._device.type == "cpu":
             torch.set_num_threads(options.threads or min(torch.get_num_threads(), num_cores()))
             threads = torch.get_num_threads()
+        if options.precision not in _DTYPES:
+            raise ModelError(
+                f"the eager engine cannot run in {options.precision}",
+                accepted=f"precisions: {', '.join(_DTYPES)}",
+            )
         self._dtype = getattr(torch, _DTYPES[options.precision])
         network = load_model_network(model).to(self._device, self._dtype)
         knows_objects = isinstance(network, ObjectNetwork)
@@ -127,7 +132,17 @@ class EagerEngine:
         network = self._open_network()
         with torch.inference_mode():
             logits_NCHW = network(self._normalise(inputs_NHWC)).float()
+            self._check_finite(logits_NCHW)
             return upsample_logits(logits_NCHW, self._info.labels_size)
+
+    def _check_finite(self, logits_NCHW: "torch.Tensor") -> None:
+        """Refuse logits that overflowed: they would become labels like any others."""
+        if not bool(logits_NCHW.isfinite().all()):
+            raise ModelError(
+                f"the network overflows in {self._info.precision}: its logits are not finite",
+                accepted="arithmetic that holds what the network computes",
+                remedy="--precision fp32",
+            )
 
     def _normalise(self, inputs_NHWC: np.ndarray) -> "torch.Tensor":
         import torch
@@ -157,6 +172,7 @@ class EagerEngine:
         assert isinstance(network, ObjectNetwork), "only such networks give objects"
         with torch.inference_mode():
             logits_NCHW, found = network.logits_and_objects(self._normalise(inputs_NHWC))
+            self._check_finite(logits_NCHW)
             logits_NCHW = upsample_logits(logits_NCHW.float(), self._info.labels_size)
         return logits_NCHW, Extras(objects=tuple(to_objects(one) for one in found))
 

@@ -1,6 +1,7 @@
 """What becomes of errors of CUDA: the first is told, and nothing more is asked of the device."""
 
 import gc
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,6 +94,26 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     words = str(error).lower().replace(" ", "")
     return isinstance(error, torch.OutOfMemoryError) or "outofmemory" in words
+
+
+@contextmanager
+def first_error() -> Iterator[list[BaseException]]:
+    """Collect the errors that torch.export only logs before it raises a later, lesser one."""
+    errors: list[BaseException] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info and record.exc_info[1] is not None:
+                errors.append(record.exc_info[1])
+
+    logger, collector = logging.getLogger("torch.export"), Collector()
+    logger.addHandler(collector)
+    propagates, logger.propagate = logger.propagate, False
+    try:
+        yield errors
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = propagates
 
 
 def first_line(error: BaseException) -> str:

@@ -57,7 +57,7 @@ def open_engine(
     if name == "openvino":
         from losszero_rt.engine.openvino_engine import OpenVinoEngine
 
-        return OpenVinoEngine(model, options=options)
+        return OpenVinoEngine(model, options=options, say=say)
     return _open_tensorrt(model, options=options, say=say)
 
 
@@ -90,7 +90,10 @@ def _open_tensorrt(bundle: Bundle, *, options: EngineOptions, say: Callable[[str
         build_engine(bundle, options=options, say=say)
     while True:
         try:
-            return tensorrt_engine.TensorRtEngine(bundle, options=options)
+            engine = tensorrt_engine.TensorRtEngine(bundle, options=options)
+            if engine.info.proof:
+                say(f"tensorrt engine built here, not measured on labels: {engine.info.proof}")
+            return engine
         except GpuMemoryError as error:
             if error.smaller is None:
                 raise
@@ -126,8 +129,10 @@ def why_not(model: Model, name: EngineName) -> str:
 
 def engine_facts() -> dict[str, Any]:
     """Return versions and devices of what could run engines, for ``doctor``; never raises."""
+    from losszero_rt.engine.openvino_choice import remembered_choices
     from losszero_rt.engine.openvino_facts import openvino_facts
     from losszero_rt.engine.torch_facts import torch_facts
 
     tensorrt = "present" if find_spec("torch_tensorrt") else "absent"
-    return {"openvino": openvino_facts(), "torch": torch_facts(), "torch_tensorrt": tensorrt}
+    openvino = {**openvino_facts(), "measured": remembered_choices()}
+    return {"openvino": openvino, "torch": torch_facts(), "torch_tensorrt": tensorrt}

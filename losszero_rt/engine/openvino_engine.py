@@ -1,33 +1,23 @@
 """The OpenVINO engine: any CPU, no torch.
 
-One inference stream a thread, as far as requests go round: on a CPU that gives the most frames a
-second for the least work. The caller keeps several requests under way, so no stream waits for
-its next input.
+The caller keeps several requests under way, so no stream waits for its next input. Precision and
+streams are those that were asked for, or the fastest on this machine; see ``openvino_choice``.
 
 Shape letters: N frames of a batch, H, W height and width of the input, h, w of the labels.
 """
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from losszero_rt.bundle import Bundle
 from losszero_rt.cores import num_cores
-from losszero_rt.engine.openvino_facts import (
-    HINTS,
-    capable_precisions,
-    executed_precision,
-    first_line,
-    import_openvino,
-)
-from losszero_rt.engine.protocol import (
-    EngineInfo,
-    EngineOptions,
-    Extras,
-    Precision,
-    check_class,
-)
+from losszero_rt.engine.openvino_choice import choose
+from losszero_rt.engine.openvino_facts import executed_precision, first_line, import_openvino
+from losszero_rt.engine.openvino_graphs import holds
+from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, check_class
 from losszero_rt.errors import ModelError
 
 if TYPE_CHECKING:
@@ -95,33 +85,25 @@ class OpenVinoEngine:
     Args:
         bundle: Holds the graph.
         options: ``device`` must be ``auto`` or ``cpu``.
+        say: Hears what a person should know of the choice of precision and streams.
 
     Raises:
         ModelError: If the bundle holds no such graph, or it does not compile here.
     """
 
-    def __init__(self, bundle: Bundle, *, options: EngineOptions) -> None:
+    def __init__(
+        self, bundle: Bundle, *, options: EngineOptions, say: Callable[[str], None] | None = None
+    ) -> None:
         fault = why_not(bundle) or _device_fault(options.device)
         if fault:
             raise ModelError(fault, accepted="a bundle with an OpenVINO graph, on a CPU")
         ov = import_openvino()
         core = ov.Core()
         threads = options.threads or num_cores()
-        precision = choose_precision(bundle, options.precision)
-        try:
-            model = read_graph(core, bundle)
-            for result in [] if options.cams else model.get_results()[1:]:
-                model.remove_result(result)
-            model.reshape([options.batch, *bundle.input_spec.size, 3])
-            settings = _settings(precision, threads, num_streams=min(threads, options.num_requests))
-            compiled = core.compile_model(model, "CPU", settings)
-            requests = [compiled.create_infer_request() for _ in range(options.num_requests)]
-        except RuntimeError as error:
-            raise ModelError(
-                f"OpenVINO {ov.__version__} refuses the graph of {bundle.path}: "
-                f"{first_line(error)}",
-                remedy="export the bundle again with this OpenVINO: python -m export",
-            ) from error
+        choice, compiled = choose(
+            core, bundle, options=options, threads=threads, say=say or (lambda _: None)
+        )
+        requests = [compiled.create_infer_request() for _ in range(options.num_requests)]
         cams_size = bundle.cams_size if options.cams else None
         _check_ports(compiled, bundle, batch=options.batch, cams_size=cams_size)
         for request in requests:
@@ -139,6 +121,8 @@ class OpenVinoEngine:
             labels_size=bundle.labels_size,
             batch=options.batch,
             threads=threads,
+            streams=choice.streams,
+            chosen_by=choice.chosen_by,
             version=str(ov.__version__),
         )
 
@@ -192,45 +176,7 @@ class OpenVinoEngine:
 
 def why_not(bundle: Bundle) -> str:
     """Say why a bundle cannot run here; empty when it can."""
-    roles = bundle.engines.get("openvino", {})
-    if not {"graph", "constants"} <= set(roles):
-        return f"{bundle.path} holds no OpenVINO graph"
-    return ""
-
-
-def read_graph(core: "openvino.Core", bundle: Bundle) -> "openvino.Model":
-    """Deserialise the graph of a bundle from bytes that were verified."""
-    roles = bundle.engines["openvino"]
-    graph, constants = bundle.read(roles["graph"]), bundle.read(roles["constants"])
-    return core.read_model(graph, constants)
-
-
-def choose_precision(bundle: Bundle, asked: Precision) -> Precision:
-    """Settle what to execute: ``auto`` is the fastest arithmetic that export proved equal.
-
-    Raises:
-        ModelError: If this CPU does not have what was asked for.
-    """
-    capable = capable_precisions()
-    if asked == "auto":
-        proved = bundle.parity.get("openvino", {}).get("precisions") or capable
-        return next((p for p in capable if p in proved), "fp32")
-    if asked not in capable:
-        raise ModelError(
-            f"precision {asked} was asked for, which this CPU does not have",
-            accepted=f"precisions: auto, {', '.join(capable)}",
-        )
-    return asked
-
-
-def _settings(precision: Precision, threads: int, *, num_streams: int) -> dict[str, Any]:
-    return {
-        "INFERENCE_PRECISION_HINT": HINTS[precision],
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": num_streams,
-        # Decoder and encoder threads share the cores: pinned threads could not step aside.
-        "ENABLE_CPU_PINNING": False,
-    }
+    return "" if holds(bundle, "fp32") else f"{bundle.path} holds no OpenVINO graph"
 
 
 def _device_fault(device: str) -> str:

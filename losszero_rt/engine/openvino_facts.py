@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 HINTS: dict[str, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _FASTEST_FIRST: tuple[Precision, ...] = ("bf16", "fp32")
 _CAPABILITIES = {"bf16": "BF16", "fp32": "FP32"}
-_WORDS = {word: name for name, word in HINTS.items()}
+_WORDS = {word: name for name, word in HINTS.items()} | {"I8": "int8"}
+# Without one of these an int8 product is summed in 16 bits and may saturate there.
+_INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}
+_CPU_INFO = Path("/proc/cpuinfo")
 _REPORTERS = ("openvino_telemetry", "openvino.tools.ovc")
 
 
@@ -60,6 +64,35 @@ def capable_precisions() -> tuple[Precision, ...]:
     return tuple(p for p in _FASTEST_FIRST if _CAPABILITIES[p] in capabilities)
 
 
+def multiplies_int8(cpu_info: Path = _CPU_INFO) -> bool:
+    """Say whether this CPU multiplies int8 fast and exactly, as far as the system tells.
+
+    Args:
+        cpu_info: What Linux says of the processors.
+    """
+    try:
+        lines = cpu_info.read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return not _INT8_FLAGS.isdisjoint(flags.split())
+
+
+def hint_of(precision: Precision) -> str:
+    """Return OpenVINO's hint for a precision: of int8 graphs, that of what is left of floats."""
+    return HINTS[capable_precisions()[0] if precision == "int8" else precision]
+
+
+def runs_as_asked(found: str, *, asked: Precision) -> bool:
+    """Say whether what executes is what was asked for: of int8 graphs, in most convolutions.
+
+    Args:
+        found: As :func:`executed_precision` says it.
+        asked: A precision other than ``auto``.
+    """
+    return found.partition("+")[0] == asked if asked == "int8" else found == asked
+
+
 def executed_precision(compiled: "openvino.CompiledModel") -> str:
     """Read the arithmetic of the convolutions back from the graph that executes.
 
@@ -67,7 +100,7 @@ def executed_precision(compiled: "openvino.CompiledModel") -> str:
     does not: it is that of the stored weights where they are converted on the way in.
 
     Returns:
-        ``fp32``, ``bf16`` or ``fp16``; several joined by ``+``, the most frequent first.
+        ``fp32``, ``bf16``, ``fp16`` or ``int8``; several joined by ``+``, the most frequent first.
     """
     counts: Counter[str] = Counter()
     for node in compiled.get_runtime_model().get_ordered_ops():

@@ -3,18 +3,20 @@
 Shape letters: N frames of a batch, H, W height and width, C colour channels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import UsageError
+from losszero_rt.frame import Planes
 from losszero_rt.objects import Objects
 
 EngineName = Literal["openvino", "eager", "tensorrt"]
 ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
@@ -28,6 +30,8 @@ class EngineOptions:
             enough on this device.
         batch: Frames a submission; the graph is static, a short last batch is padded.
         threads: CPU threads for the engine; 0 lets the engine use every core it may.
+        streams: Frames that a CPU engine works on side by side, its threads shared out among
+            them; 0 lets it measure what is fastest here.
         num_requests: How many submissions may be under way at once.
         objects: Give the objects too, where the network knows any.
         cams: Be ready to give class activation maps, see :meth:`Engine.watch`; without them a
@@ -41,6 +45,7 @@ class EngineOptions:
     precision: Precision = "auto"
     batch: int = 1
     threads: int = 0
+    streams: int = 0
     num_requests: int = 4
     objects: bool = True
     cams: bool = True
@@ -56,7 +61,8 @@ class EngineInfo:
     Attributes:
         name: Engine.
         device: Device name as its driver spells it.
-        precision: Arithmetic that the compiled graph executes, read back from it.
+        precision: Arithmetic that the compiled graph executes, read back from it; several are
+            joined by ``+``, that of most layers first.
         precision_asked: Arithmetic that was asked for.
         input_size: (height, width) of the network input.
         labels_size: (height, width) of the labels that come back.
@@ -66,6 +72,11 @@ class EngineInfo:
         gives_objects: Whether objects come beside the labels.
         trusted_by: Why an engine that is code was loaded: ``record`` of this user's own build, or
             ``--trust-engine``; empty where engines are data.
+        streams: Frames that it works on side by side; 0 where that is no choice.
+        chosen_by: Who chose precision and streams: ``asked``, ``default``, ``measured`` just now
+            or ``remembered`` from an earlier start; empty where there is no choice.
+        proof: What an engine that was built here was compared by, where that is less than the
+            proof of an export; empty for engines of a bundle.
     """
 
     name: EngineName
@@ -79,6 +90,9 @@ class EngineInfo:
     version: str
     gives_objects: bool = False
     trusted_by: str = ""
+    proof: str = ""
+    streams: int = 0
+    chosen_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,6 +164,22 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release the device; unread tickets are lost. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class PlanesEngine(Engine, Protocol):
+    """An engine that would rather have frames than inputs: it makes inputs on its own device."""
+
+    def submit_planes(self, frames: Sequence[Planes]) -> Ticket:
+        """Start one batch of frames, placed as :meth:`InputSpec.place` says.
+
+        The inputs are those of :meth:`InputSpec.fill`, and all else is as with :meth:`submit`.
+
+        Args:
+            frames: Upright planes, 1 to ``batch`` of them; they may be reused as soon as this
+                returns.
+        """
         ...
 
 

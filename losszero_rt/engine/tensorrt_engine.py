@@ -7,9 +7,7 @@ Shape letters: N frames of a batch, H, W height and width of the input, h, w of 
 """
 
 import io
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from losszero_rt.bundle import Bundle
-from losszero_rt.engine.cuda_slots import CudaSlots, Slot
+from losszero_rt.engine.cuda_slots import CudaSlots
 from losszero_rt.engine.engine_files import (
     NONE_HERE,
     Gpu,
@@ -27,10 +25,13 @@ from losszero_rt.engine.engine_files import (
     smaller_batch,
 )
 from losszero_rt.engine.engine_trust import settle_trust
-from losszero_rt.engine.gpu_health import EAGER_REMEDY, Health, first_line, opening
-from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, check_class
+from losszero_rt.engine.gpu_health import EAGER_REMEDY, Health, first_error, first_line, opening
+from losszero_rt.engine.protocol import EngineInfo, EngineOptions, check_class
+from losszero_rt.engine.slot import Slot
+from losszero_rt.engine.tensorrt_ticket import TensorRtTicket
 from losszero_rt.engine.torch_facts import find_device, import_torch
 from losszero_rt.errors import LossZeroError, ModelError
+from losszero_rt.frame import Planes
 
 if TYPE_CHECKING:
     import torch
@@ -40,46 +41,6 @@ NUM_SLOTS_MIN = 3
 # The operator that runs an engine, as the graph of a loaded program spells it.
 EXECUTE = "tensorrt.execute_engine.default"
 _INSTALL = "pip install 'losszero-rt[tensorrt]'"
-
-
-class TensorRtTicket:
-    """One submission under way.
-
-    Args:
-        slots: Where the labels come from.
-        slot: The submission.
-        num_frames: Frames submitted; the rest of the batch is padding.
-        health: Of the device.
-    """
-
-    def __init__(self, slots: CudaSlots, slot: Slot, *, num_frames: int, health: Health) -> None:
-        self._slots = slots
-        self._slot: Slot | None = slot
-        self._num_frames = num_frames
-        self._health = health
-        self._labels_Nhw: np.ndarray | None = None
-        self._infer_ms = 0.0
-
-    def result(self) -> np.ndarray:
-        """Wait, then return the labels, uint8 (n, h, w), owned by the caller."""
-        if self._slot is not None:
-            slot, self._slot = self._slot, None
-            with self._health.watching("while labels were fetched"):
-                self._labels_Nhw, self._infer_ms = self._slots.fetch(
-                    slot, num_frames=self._num_frames
-                )
-        assert self._labels_Nhw is not None, "the first result() raised"
-        return self._labels_Nhw
-
-    @property
-    def extras(self) -> Extras:
-        """What came beside the labels: nothing."""
-        return Extras()
-
-    @property
-    def infer_ms(self) -> float:
-        """Time from the first copy to the last, milliseconds; known after :meth:`result`."""
-        return self._infer_ms
 
 
 class TensorRtEngine:
@@ -114,13 +75,16 @@ class TensorRtEngine:
         with opening(file, smaller=smaller_batch(files, gpu=gpu, than=file.batch)):
             self._module: torch.nn.Module | None = load_engine(file.read(), device=device)
             self._slots = CudaSlots(
-                self._labels_of,
+                self._replay,
                 device=device,
                 batch=file.batch,
-                input_size=bundle.input_spec.size,
+                spec=bundle.input_spec,
                 labels_size=bundle.labels_size,
+                cams_shape=file.cams_size and (bundle.classmap.num_classes, *file.cams_size),
                 num_slots=max(NUM_SLOTS_MIN, options.num_requests),
             )
+        self._cams_size = file.cams_size
+        self._watched: int | None = None
         self._info = EngineInfo(
             name="tensorrt",
             device=gpu.name,
@@ -132,6 +96,7 @@ class TensorRtEngine:
             threads=0,
             version=", ".join(f"{name} {value}" for name, value in gpu.versions.items()),
             trusted_by=trusted_by,
+            proof=file.proof,
         )
 
     @property
@@ -139,33 +104,59 @@ class TensorRtEngine:
         """What really runs."""
         return self._info
 
-    def _labels_of(self, inputs_NHWC: "torch.Tensor") -> "torch.Tensor":
+    def _replay(self, inputs_NHWC: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor | None]":
         # The switch for CUDA graphs is the process's, so it is held no longer than a call takes;
         # the graph itself stays with the engine and is replayed.
         with self._library.runtime.enable_cudagraphs(self._module) as replayed:
-            labels_Nhw: torch.Tensor = replayed(inputs_NHWC)
-        return labels_Nhw
+            found = replayed(inputs_NHWC)
+        return (found[0], found[1]) if isinstance(found, tuple | list) else (found, None)
 
     def submit(self, inputs_NHWC: np.ndarray) -> TensorRtTicket:
         """Start one batch; see the protocol. Hot path: shape and dtype are the caller's promise."""
+        self._check_free()
+        with self._health.watching("at a submission"):
+            slot = self._slots.send(inputs_NHWC, watched=self._watched)
+        return self._ticket(slot, num_frames=len(inputs_NHWC))
+
+    def submit_planes(self, frames: Sequence[Planes]) -> TensorRtTicket:
+        """Start one batch of frames, made inputs of on the GPU; see the protocol."""
+        self._check_free()
+        with self._health.watching("at a submission"):
+            slot = self._slots.send_planes(frames, watched=self._watched)
+        return self._ticket(slot, num_frames=len(frames))
+
+    def _ticket(self, slot: Slot, *, num_frames: int) -> TensorRtTicket:
+        return TensorRtTicket(
+            self._slots,
+            slot,
+            num_frames=num_frames,
+            watched=self._watched is not None,
+            health=self._health,
+        )
+
+    def _check_free(self) -> None:
         if self._slots.is_full:
             raise ModelError(
                 "the tensorrt engine has no free slot",
                 accepted=f"at most {self._slots.num_slots} unread tickets on an open engine",
             )
-        with self._health.watching("at a submission"):
-            slot = self._slots.send(inputs_NHWC)
-        return TensorRtTicket(self._slots, slot, num_frames=len(inputs_NHWC), health=self._health)
 
     def watch(self, class_id: int | None) -> None:
-        """Refuse to give class activation maps: the engine ends in labels alone."""
+        """Give the class activation map of a class from now on; see the protocol.
+
+        The engine makes the maps of all classes in any case, at the decoder's stride; what changes
+        is which one is copied to the host.
+        """
         if class_id is not None:
             check_class(class_id, classmap=self._bundle.classmap)
-            raise ModelError(
-                "TensorRT engines give no class activation maps",
-                accepted="--cam with the engines openvino and eager",
-                remedy="--engine eager --device cuda",
-            )
+            if self._cams_size is None:
+                raise ModelError(
+                    "this TensorRT engine gives no class activation maps",
+                    accepted="engines built by this version, of networks with a linear head",
+                    remedy="export the bundle again: python -m export, or --engine eager "
+                    "--device cuda",
+                )
+        self._watched = class_id
 
     def close(self) -> None:
         """Wait for what is under way and release the device. May be called twice."""
@@ -230,7 +221,8 @@ def load_engine(content: bytes, *, device: "torch.device") -> "torch.nn.Module":
         device: The GPU that it will run on.
 
     Returns:
-        From uint8 (N, H, W, 3) to int32 labels (N, h, w), on the device.
+        From uint8 (N, H, W, 3) to int32 labels (N, h, w), on the device; most give the class
+        activation maps of all classes beside them, half or float (N, C, h, w).
 
     Raises:
         RuntimeError: If it cannot be deserialised; says what was wrong first.
@@ -242,7 +234,7 @@ def load_engine(content: bytes, *, device: "torch.device") -> "torch.nn.Module":
     if not library.ENABLED_FEATURES.torch_tensorrt_runtime:
         # Without its C++ runtime the operator that runs engines is registered by this import.
         import torch_tensorrt.dynamo.runtime._TRTEngine  # noqa: F401
-    with torch.cuda.device(device), _first_error() as errors:
+    with torch.cuda.device(device), first_error() as errors:
         try:
             program = torch.export.load(io.BytesIO(content))
         except Exception as error:
@@ -258,26 +250,6 @@ def load_engine(content: bytes, *, device: "torch.device") -> "torch.nn.Module":
             remedy="export the bundle again: python -m export",
         )
     return module
-
-
-@contextmanager
-def _first_error() -> Iterator[list[BaseException]]:
-    """Collect the errors that torch.export only logs before it raises a later, lesser one."""
-    errors: list[BaseException] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.exc_info and record.exc_info[1] is not None:
-                errors.append(record.exc_info[1])
-
-    logger, collector = logging.getLogger("torch.export"), Collector()
-    logger.addHandler(collector)
-    propagates, logger.propagate = logger.propagate, False
-    try:
-        yield errors
-    finally:
-        logger.removeHandler(collector)
-        logger.propagate = propagates
 
 
 def find_gpu(name: str) -> "torch.device":

@@ -29,6 +29,28 @@ def test_the_size_of_maps_is_kept_and_may_be_absent(unsealed: Bundle) -> None:
     assert seal(replace(unsealed, cams_size=(16, 24))).cams_size == (16, 24)
 
 
+def test_where_it_comes_from_is_kept_and_may_be_absent(unsealed: Bundle) -> None:
+    assert not seal(unsealed).provenance
+    assert "provenance" not in json.loads((unsealed.path / MANIFEST_NAME).read_text())
+    known = {"commit": "c" * 40, "dirty": False, "data_version": "d" * 64}
+    assert seal(replace(unsealed, provenance=known)).provenance == known
+
+
+def test_weights_that_are_not_the_checkpoints_leave_it_unverified(bundle: Bundle) -> None:
+    proved = write_parity(bundle, miou_points=0, class_points=0)
+    record = json.loads((bundle.path / PARITY_NAME).read_text())
+    weights = {"sha256": bundle.files[WEIGHTS_NAME].sha256, "miou_points": 0.1}
+    for points, other, words in (
+        (0.5, {}, ""),
+        (1.5, {}, "weights: moves the mean IoU by 0.10 and a class by 1.50 points"),
+        (0.0, {"sha256": "0" * 64}, "weights: no parity record for these weights"),
+        (0.0, {"miou_points": "?"}, "weights: parity record that cannot be understood"),
+    ):
+        record["weights"] = {**weights, "class_points": {"road": points}, **other}
+        (bundle.path / PARITY_NAME).write_text(json.dumps(record))
+        assert "; ".join(seal(proved).faults) == words
+
+
 def test_digest_of_the_bundle_changes_with_any_file(bundle: Bundle) -> None:
     (bundle.path / "model.bin").write_bytes(b"\1" * 64)
     assert seal(bundle).sha256 != bundle.sha256

@@ -1,4 +1,7 @@
-"""torch_tensorrt for machines without it: the operator that runs engines says what is bright."""
+"""torch_tensorrt for machines without it: the operator that runs engines says what is bright.
+
+Its maps are what is dark and what is bright, every fourth place.
+"""
 
 import io
 import sys
@@ -25,6 +28,8 @@ from tests.bundles import CLASSES, INPUT, NETWORK, SIZE
 from tests.engine.simulated_gpu import SimulatedGpu, simulated
 
 VERSIONS = {"torch_tensorrt": "2.14.0", "tensorrt": "11.1.0.106"}
+STRIDE = 4
+CAMS_SIZE = (SIZE[0] // STRIDE, SIZE[1] // STRIDE)
 HERE = Gpu(name="Test GPU", compute_capability=(9, 0), versions=VERSIONS)
 FACTS: dict[str, Any] = {
     "precision": "fp32",
@@ -39,11 +44,19 @@ FACTS: dict[str, Any] = {
 def _operator() -> Any:
     @torch.library.custom_op("tensorrt::execute_engine", mutates_args=())
     def execute_engine(inputs: list[torch.Tensor], engine: torch.Tensor) -> list[torch.Tensor]:
-        return [(inputs[0][..., 0] > engine).int()]
+        red_NHW = inputs[0][..., 0]
+        labels_NHW = (red_NHW > engine[0]).int()
+        if len(engine) == 1:
+            return [labels_NHW]
+        bright_Nhw = red_NHW[:, ::STRIDE, ::STRIDE].half() / 256
+        return [labels_NHW, torch.stack([1 - bright_Nhw, bright_Nhw], 1)]
 
     @execute_engine.register_fake
     def _(inputs: list[torch.Tensor], engine: torch.Tensor) -> list[torch.Tensor]:
-        return [torch.empty(inputs[0].shape[:3], dtype=torch.int32)]
+        num, height, width, _ = inputs[0].shape
+        labels_NHW = torch.empty((num, height, width), dtype=torch.int32)
+        maps_shape = num, 2, -(-height // STRIDE), -(-width // STRIDE)
+        return [labels_NHW, torch.empty(maps_shape, dtype=torch.half)][: len(engine)]
 
     return execute_engine
 
@@ -53,22 +66,24 @@ class Compiled(nn.Module):
 
     engine: torch.Tensor
 
-    def __init__(self, *, num_engines: int) -> None:
+    def __init__(self, *, num_engines: int, cams: bool) -> None:
         super().__init__()
         self.num_engines = num_engines
-        self.register_buffer("engine", torch.tensor(127, dtype=torch.uint8))
+        # As many values as the engine has outputs.
+        self.register_buffer("engine", torch.tensor([127] * (1 + cams), dtype=torch.uint8))
 
     def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, ...] | torch.Tensor:
         run = _operator()
-        made = [run([frames], self.engine)[0] for _ in range(self.num_engines)]
+        made = [one for _ in range(self.num_engines) for one in run([frames], self.engine)]
         return made[0] if len(made) == 1 else tuple(made)
 
 
 @cache
-def engine_bytes(batch: int, *, num_engines: int = 1) -> bytes:
+def engine_bytes(batch: int, *, num_engines: int = 1, cams: bool = False) -> bytes:
     """A program as ``torch_tensorrt.save`` writes it."""
     example = torch.zeros(batch, *SIZE, 3, dtype=torch.uint8)
-    program = torch.export.export(Compiled(num_engines=num_engines).eval(), (example,))
+    graph = Compiled(num_engines=num_engines, cams=cams).eval()
+    program = torch.export.export(graph, (example,))
     file = io.BytesIO()
     torch.export.save(program, file)
     return file.getvalue()
@@ -81,6 +96,7 @@ def write_engines(
     trusted: bool = True,
     contents: dict[int, bytes] | None = None,
     network: nn.Module | None = None,
+    cams: bool = False,
     **facts: object,
 ) -> Bundle:
     """Write a bundle that holds nothing but TensorRT engines."""
@@ -89,8 +105,10 @@ def write_engines(
     if network is not None:
         write_weights(network, folder / WEIGHTS_NAME)
     for batch in batches:
-        content = (contents or {}).get(batch) or engine_bytes(batch)
+        content = (contents or {}).get(batch) or engine_bytes(batch, cams=cams)
         (folder / f"tensorrt-b{batch}.pt2").write_bytes(content)
+    if cams:
+        facts = {"cams_size": list(CAMS_SIZE), **facts}
     bundle = seal(
         Bundle(
             path=folder,
@@ -150,6 +168,7 @@ def without_gpu(patch: pytest.MonkeyPatch, *, cache_folder: Path, seed: int = 0)
     """
     # Exporting is not to be simulated.
     engine_bytes(1), engine_bytes(3), engine_bytes(1, num_engines=2)
+    engine_bytes(1, cams=True), engine_bytes(3, cams=True)
     library = Library()
     module, low_level = ModuleType("torch_tensorrt"), ModuleType("tensorrt")
     module.__dict__.update(

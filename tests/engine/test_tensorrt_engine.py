@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ import torch
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine import Engine, EngineOptions, open_engine
 from losszero_rt.engine.cuda_slots import CudaSlots
+from losszero_rt.engine.protocol import PlanesEngine
 from losszero_rt.engine.tensorrt_engine import TensorRtEngine, load_engine, why_not
 from losszero_rt.errors import ModelError, UsageError
+from losszero_rt.frame import Planes
 from tests.bundles import SIZE, draw_inputs
 from tests.engine.promises import BATCH, EnginePromises
 from tests.engine.simulated_gpu import SimulatedGpu
@@ -111,13 +114,52 @@ def test_a_failed_submission_sticks_too(
         engine.submit(draw_inputs(1))
 
 
-def test_maps_of_classes_are_refused(bundle: Bundle) -> None:
+def test_maps_are_refused_of_an_engine_that_gives_none(bundle: Bundle) -> None:
     engine = open_one(bundle)
     engine.watch(None)
-    with pytest.raises(ModelError, match=r"no class activation maps.*eager"):
+    with pytest.raises(ModelError, match=r"no class activation maps.*export.*eager"):
         engine.watch(1)
     with pytest.raises(UsageError, match="class id 9"):
         engine.watch(9)
+
+
+def test_the_watched_class_changes_from_one_submission_to_the_next(tmp_path: Path) -> None:
+    engine = open_one(write_engines(tmp_path / "maps", cams=True), batch=3)
+    inputs_NHWC = draw_inputs(3)
+    bright_Nhw = inputs_NHWC[:, ::4, ::4, 0].astype(np.float32) / 256
+    silent = engine.submit(inputs_NHWC)
+    engine.watch(1)
+    bright = engine.submit(inputs_NHWC)
+    engine.watch(0)
+    dark = engine.submit(inputs_NHWC[:2])
+    for ticket in (silent, bright, dark):
+        assert np.array_equal(ticket.result(), (inputs_NHWC[..., 0] > 127)[: len(ticket.result())])
+    assert silent.extras.cams_NHW is None
+    assert bright.extras.cams_NHW is not None
+    assert dark.extras.cams_NHW is not None
+    assert bright.extras.cams_NHW.dtype == np.float32
+    np.testing.assert_allclose(bright.extras.cams_NHW, bright_Nhw, atol=1e-3)
+    np.testing.assert_allclose(dark.extras.cams_NHW, 1 - bright_Nhw[:2], atol=1e-3)
+
+
+def test_maps_that_are_not_what_the_facts_say_are_refused(tmp_path: Path) -> None:
+    bundle = write_engines(tmp_path / "lying", cams=True, batches=(1,), cams_size=[5, 5])
+    with pytest.raises(ModelError, match=r"TensorRT refuses tensorrt-b1.pt2"):
+        open_one(bundle)
+
+
+def test_frames_may_be_handed_over_as_planes(bundle: Bundle) -> None:
+    engine = open_one(bundle, batch=3)
+    assert isinstance(engine, PlanesEngine)
+    rng = np.random.default_rng(0)
+    wanted, frames = np.zeros((2, *SIZE, 3), np.uint8), []
+    for input_HWC in wanted:
+        y, u, v = (rng.integers(0, 256, size, np.uint8) for size in ((90, 160), *[(45, 80)] * 2))
+        frames.append(Planes(y=y, u=u, v=v))
+        bundle.input_spec.fill(frames[-1], input_HWC)
+    labels_NHW = engine.submit_planes(frames).result()
+    assert labels_NHW.shape == (2, *SIZE)
+    assert (labels_NHW == (wanted[..., 0] > 127)).mean() > 0.999
 
 
 def test_the_cpu_is_refused(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +200,10 @@ def refuse_batches(monkeypatch: pytest.MonkeyPatch, *, above: int) -> None:
     """Let the GPU's memory be full for batches above a size."""
     real = CudaSlots.send
 
-    def send(self: CudaSlots, inputs_NHWC: np.ndarray) -> object:
+    def send(self: CudaSlots, inputs_NHWC: np.ndarray, **options: Any) -> object:
         if len(inputs_NHWC) > above:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return real(self, inputs_NHWC)
+        return real(self, inputs_NHWC, **options)
 
     monkeypatch.setattr(CudaSlots, "send", send)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)

@@ -3,7 +3,14 @@ import torch
 from torch import nn
 
 from export.deployed import DeployedGraph, merge_normalisation
-from losszero_rt.network import Architecture, NetworkSpec, build_network, upsample_logits
+from losszero_rt.network import (
+    Architecture,
+    NetworkSpec,
+    build_network,
+    head_of,
+    upsample_logits,
+)
+from losszero_rt.network.forward_cam import forward_cam, watched
 from losszero_rt.preprocess import InputSpec
 
 SIZE = (64, 96)
@@ -75,6 +82,25 @@ def test_the_twin_ends_in_what_the_labels_are_made_of() -> None:
     twin = DeployedGraph(network, **facts, ending="logits")  # type: ignore[arg-type]
     pixels_NHWC = torch.randint(0, 256, (1, *SIZE, 3), dtype=torch.uint8)
     with torch.no_grad():
-        labels_NHW, logits_NCHW = graph(pixels_NHWC), twin(pixels_NHWC)
-    assert logits_NCHW.shape == (1, 6, *SIZE)
-    assert torch.equal(logits_NCHW.argmax(1).int(), labels_NHW)
+        labels_NHW, logits_NChw = graph(pixels_NHWC), twin(pixels_NHWC)
+    assert logits_NChw.shape == (1, 6, SIZE[0] // 4, SIZE[1] // 4)
+    assert torch.equal(upsample_logits(logits_NChw, SIZE).argmax(1).int(), labels_NHW)
+
+
+@pytest.mark.parametrize("architecture", ["fpn", "unet"])
+def test_maps_are_those_of_all_classes_at_the_decoders_stride(architecture: Architecture) -> None:
+    # One has a head of one pixel, the other of three.
+    network = trained_looking(architecture, "resnet18")
+    facts = {"spec": SPEC, "labels_size": SIZE, "dtype": torch.float32}
+    graph = DeployedGraph(network, **facts, cams=True).eval()  # type: ignore[arg-type]
+    plain = DeployedGraph(network, **facts).eval()  # type: ignore[arg-type]
+    pixels_NHWC = torch.randint(0, 256, (2, *SIZE, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        labels_NHW, cams_NChw = graph(pixels_NHWC)
+        values = (pixels_NHWC / 255 - torch.tensor(SPEC.mean)) / torch.tensor(SPEC.std)
+        with watched(head_of(network)) as passes:
+            network(values.permute(0, 3, 1, 2))
+        truth_NChw = forward_cam(passes[0][0], head_of(network).weight)
+    assert torch.equal(labels_NHW, plain(pixels_NHWC))
+    torch.testing.assert_close(cams_NChw, truth_NChw, atol=1e-3, rtol=1e-3)
+    assert cams_NChw.max() > 0

@@ -1,45 +1,38 @@
 """From a checkpoint to a bundle, as the command does it."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
+from torch import nn
 
+from export import exporting
 from export.__main__ import main
+from export.compile_openvino import convert_graph
 from export.config import ExportConfig
 from export.exporting import export_bundle
 from export.parity import Verdict, compare
-from losszero_rt import bundle as bundle_room
-from losszero_rt.bundle import CARD_NAME, PARITY_NAME, WEIGHTS_NAME, Bundle, find_bundle
+from losszero_rt.bundle import (
+    CARD_NAME,
+    GATE,
+    PARITY_NAME,
+    WEIGHTS,
+    WEIGHTS_NAME,
+    Bundle,
+)
 from losszero_rt.checkpoint import WEIGHTS_NAME as CHECKPOINT_WEIGHTS
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.errors import ExitCode, ModelError
 from losszero_rt.metrics import ScoreKeeper
-from tests.bundles import CLASSES, write_pairs, write_small_checkpoint
+from tests.bundles import CLASSES
 from tests.engine.test_eager_objects import write_object_checkpoint
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
-    folder = tmp_path_factory.mktemp("export")
-    return ExportConfig(
-        checkpoint=write_small_checkpoint(folder / "checkpoint"),
-        out=folder / "small",
-        labelled=write_pairs(folder / "pairs"),
-    )
-
-
-@pytest.fixture(scope="module")
-def bundle(config: ExportConfig) -> Bundle:
-    arguments = [config.checkpoint, "--out", config.out, "--labelled", config.labelled]
-    done = CliRunner().invoke(main, list(map(str, arguments)), catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    assert "verified" in done.output
-    return find_bundle(config.out)
 
 
 def test_the_bundle_holds_weights_graph_proof_and_card(bundle: Bundle) -> None:
@@ -53,9 +46,33 @@ def test_the_bundle_holds_weights_graph_proof_and_card(bundle: Bundle) -> None:
 
 def test_parity_was_measured_in_every_precision_of_this_cpu(bundle: Bundle) -> None:
     record = bundle.parity["openvino"]
-    assert set(record["precisions"]) == set(record["logits"]) == set(capable_precisions())
-    assert record["precisions"]["fp32"]["label_agreement"] > 0.999
-    assert record["logits"]["fp32"] < 1e-4
+    assert set(record["precisions"]) == set(capable_precisions())
+    exact = record["precisions"]["fp32"]
+    assert exact["label_agreement"] > 0.999
+    assert exact["logits"]["share"] < 1e-4
+    assert 0 < exact["logits"]["mean"] <= exact["logits"]["max"] < 1e-3
+    assert exact["logits"]["n"] == exact["probes"]["n"] + 4
+    assert set(exact["batches"]) == {"3 of 3", "2 of 3", "1 of 3"}
+    assert record["gate"] == GATE
+
+
+def test_the_stored_weights_were_compared_with_the_trained_ones(
+    bundle: Bundle, config: ExportConfig
+) -> None:
+    record = bundle.parity[WEIGHTS]
+    assert record["sha256"] == bundle.files[WEIGHTS_NAME].sha256
+    assert record["source_sha256"] == bundle.source_sha256
+    assert 0.99 < record["label_agreement"] < 1, "kernels are rounded"
+
+
+def test_the_manifest_says_where_it_comes_from_and_what_runs(bundle: Bundle) -> None:
+    assert re.fullmatch("[0-9a-f]{40}", bundle.provenance.get("commit", "0" * 40))
+    assert re.fullmatch("[0-9a-f]{64}", bundle.provenance["labelled_sha256"])
+    facts = bundle.built["openvino"]["graph"]
+    assert facts["precision"] == "auto"
+    assert facts["precision_found"] == "+".join(capable_precisions())
+    assert "FP32" in facts["capabilities"]
+    assert facts["device"]
 
 
 def test_the_card_speaks_of_data_scores_and_limits(bundle: Bundle) -> None:
@@ -84,11 +101,38 @@ def test_no_labelled_pictures_leave_it_unverified(config: ExportConfig, tmp_path
     assert "Unverified" in made.read(CARD_NAME).decode()
 
 
-def test_a_graph_beyond_tolerance_leaves_nothing(
+def swap_classes(network: nn.Module) -> None:
+    """Exchange the rows of the head, as careless code would."""
+    head = network.get_submodule("segmentation_head.0")
+    assert isinstance(head, nn.Conv2d)
+    assert head.bias is not None
+    with torch.no_grad():
+        head.weight.copy_(head.weight.flip(0))
+        head.bias.copy_(head.bias.flip(0))
+
+
+def test_a_graph_that_is_not_the_network_leaves_nothing(
     config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle_room.manifest, "CLASS_POINTS_MAX", -1.0)
-    with pytest.raises(ModelError, match="differs from the network"):
+    """The graph is damaged before it is written; the process that proves it knows only files."""
+
+    def convert_wrongly(graph: Any, **options: Any) -> Any:
+        swap_classes(graph.inner.network)
+        return convert_graph(graph, **options)
+
+    monkeypatch.setattr(exporting, "convert_graph", convert_wrongly)
+    with pytest.raises(ModelError, match=r"would not be the network: openvino: .*moves the logits"):
+        export_bundle(replace(config, out=tmp_path / "out" / "off"))
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.slow
+def test_weights_that_are_not_the_checkpoints_leave_nothing(
+    config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Graph and stored weights agree with each other, and both are wrong."""
+    monkeypatch.setattr(exporting, "round_kernels", lambda network, **_: swap_classes(network))
+    with pytest.raises(ModelError, match="would not be the network: weights: moves the mean IoU"):
         export_bundle(replace(config, out=tmp_path / "out" / "off"))
     assert not list((tmp_path / "out").iterdir())
 

@@ -36,3 +36,30 @@ def test_older_spellings_of_types_are_understood() -> None:
 def test_an_engine_that_says_nothing_of_its_types_is_refused() -> None:
     with pytest.raises(ModelError, match="nothing of the types"):
         precision_of(["conv1 + relu", "conv2"])
+
+
+@pytest.mark.parametrize("kind", ["CaskConvolution", "CaskGemmMatrixMultiply", "gemm", "GEMM v2"])
+def test_names_of_libraries_around_a_heavy_layer_hide_nothing(kind: str) -> None:
+    layers = [*[layer("Reformat", "Half", "Half")] * 40, layer(kind, "Float", "Half")]
+    assert precision_of(layers)[0] == "mixed"
+
+
+@pytest.mark.parametrize(("spelt", "name"), [("Row major Int8 format", "int8"), ("FP8", "fp8")])
+def test_engines_of_eight_bits_may_begin_and_end_in_half(spelt: str, name: str) -> None:
+    layers = [
+        layer("Reformat", "UInt8", "Half"),
+        layer("CaskConvolution", "Half", spelt),
+        *[layer("CaskConvolution", spelt, spelt)] * 8,
+        layer("CaskConvolution", "Half", "Half"),
+    ]
+    assert precision_of(layers) == (name, 1.0)
+
+
+def test_an_engine_of_eight_bits_in_name_only_is_told() -> None:
+    layers = [
+        layer("CaskConvolution", "Int8", "Half"),
+        *[layer("CaskConvolution", "Half", "Half")] * 8,
+    ]
+    assert precision_of(layers)[0] == "mixed"
+    floats = [layer("CaskConvolution", "Int8", "Int8")] * 8
+    assert precision_of([*floats, layer("CaskConvolution", "Float", "Float")])[0] == "mixed"

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -14,17 +15,24 @@ from click.testing import CliRunner
 from export import cached_engine, tensorrt_engines
 from export.__main__ import main
 from export.cached_engine import build_cached
-from export.compile_tensorrt import EngineFacts, EngineRequest
 from export.config import ExportConfig
+from export.engine_request import EngineFacts, EngineRequest
 from export.exporting import export_bundle
 from export.tensorrt_engines import settle_engines
-from losszero_rt.bundle import find_bundle
+from losszero_rt.bundle import Bundle, find_bundle
 from losszero_rt.engine import EngineOptions, open_engine
 from losszero_rt.engine.engine_files import cache_stem, engine_files
 from losszero_rt.engine.engine_trust import is_recorded
 from losszero_rt.errors import ExitCode, ModelError, UsageError
 from tests.bundles import write_pairs, write_small_checkpoint
-from tests.engine.tensorrt_double import HERE, VERSIONS, engine_bytes, without_gpu, write_engines
+from tests.engine.tensorrt_double import (
+    CAMS_SIZE,
+    HERE,
+    VERSIONS,
+    engine_bytes,
+    without_gpu,
+    write_engines,
+)
 
 WITHOUT_LIBRARY = pytest.mark.skipif(
     find_spec("torch_tensorrt") is not None, reason="the real library is here: tests/gpu runs it"
@@ -32,7 +40,7 @@ WITHOUT_LIBRARY = pytest.mark.skipif(
 
 
 def build_double(request: EngineRequest) -> EngineFacts:
-    Path(request.out).write_bytes(engine_bytes(request.batch))
+    Path(request.out).write_bytes(engine_bytes(request.batch, cams=request.cams))
     return EngineFacts(
         precision_found=request.precision,
         half_share=1.0,
@@ -42,6 +50,7 @@ def build_double(request: EngineRequest) -> EngineFacts:
         driver="13.0",
         versions={**VERSIONS, "torch": "2.14.1"},
         attention_fused=False,
+        cams_size=CAMS_SIZE if request.cams else None,
     )
 
 
@@ -65,6 +74,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
         engine="tensorrt",
         batches=(1, 3),
     )
+
+
+def true_maps_of_the_double(_: Bundle, inputs_NHWC: np.ndarray) -> list[np.ndarray]:
+    """Maps of a network that is what the double of the builder builds."""
+    bright_Nhw = inputs_NHWC[:, ::4, ::4, 0].astype(np.float32) / 256
+    return [1 - bright_Nhw, bright_Nhw]
 
 
 def proof_of(bundle_folder: str, *, points: float) -> dict[str, Any]:
@@ -104,7 +119,9 @@ def test_all_means_both_where_both_can_be_built(config: ExportConfig) -> None:
     assert both == ("openvino", "tensorrt")
 
 
-@pytest.mark.parametrize(("option", "value"), [("--precision", "fp16"), ("--batch", "1,2")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--precision", "fp16"), ("--batch", "1,2"), ("--attention", "plain")]
+)
 def test_what_only_tensorrt_knows_is_refused_without_it(
     option: str, value: str, tmp_path: Path
 ) -> None:
@@ -112,6 +129,20 @@ def test_what_only_tensorrt_knows_is_refused_without_it(
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == ExitCode.USAGE
     assert "without a TensorRT engine" in done.output
+
+
+@pytest.mark.skipif(find_spec("modelopt") is not None, reason="nvidia-modelopt is here")
+@pytest.mark.parametrize("precision", ["int8", "fp8"])
+def test_eight_bits_without_their_library_are_refused_before_any_work(
+    precision: str, tmp_path: Path
+) -> None:
+    arguments = [str(tmp_path), "--out", str(tmp_path / "b"), "--engine", "tensorrt"]
+    done = CliRunner().invoke(main, [*arguments, "--precision", precision])
+    assert done.exit_code == ExitCode.MODEL
+    assert f"{precision} needs nvidia-modelopt" in done.output
+    assert "losszero-rt[quantise]" in done.output
+    assert "--precision fp16" in done.output
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("batches", [(), (0,), (1, 65)])
@@ -150,7 +181,7 @@ def test_engines_beyond_tolerance_leave_nothing(
         tensorrt_engines, "prove_in_child", lambda request: proof_of(request.bundle, points=1.5)
     )
     out = tmp_path / "out" / "off"
-    with pytest.raises(ModelError, match="the tensorrt graph differs from the network"):
+    with pytest.raises(ModelError, match="the bundle would not be the network: tensorrt"):
         export_bundle(replace(config, out=out))
     assert not list(out.parent.iterdir())
 
@@ -164,20 +195,43 @@ class TestCache:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agreement: float
     ) -> None:
         bundle = write_engines(tmp_path / "bundle", batches=(3,))
-        monkeypatch.setattr(cached_engine, "agreement_of", lambda *_, **__: agreement)
+        monkeypatch.setattr(cached_engine, "check_alive", lambda *_: None)
+        monkeypatch.setattr(cached_engine, "agreement_of", lambda *_: agreement)
+        monkeypatch.setattr(cached_engine, "true_maps", true_maps_of_the_double)
         kept = build_cached(bundle, batch=1, precision="fp32", device="cpu")
         assert [file.batch for file in engine_files(bundle)] == [1, 3]
         facts = json.loads(kept.with_suffix(".json").read_text())
         assert (facts["label_agreement"], facts["batch"]) == (agreement, 1)
-        engine = open_engine(bundle, name="tensorrt", options=EngineOptions(batch=1))
+        assert facts["cams"] > 0.999
+        heard: list[str] = []
+        options = EngineOptions(batch=1)
+        engine = open_engine(bundle, name="tensorrt", options=options, say=heard.append)
         assert (engine.info.batch, engine.info.trusted_by) == (1, "record")
+        assert f"{agreement:.1%}" in engine.info.proof
+        assert ["not measured on labels" in line for line in heard] == [True]
+        engine.watch(1)
 
     def test_an_engine_that_does_not_agree_leaves_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         bundle = write_engines(tmp_path / "bundle", batches=(3,))
-        monkeypatch.setattr(cached_engine, "agreement_of", lambda *_, **__: 0.9)
+        monkeypatch.setattr(cached_engine, "check_alive", lambda *_: None)
+        monkeypatch.setattr(cached_engine, "agreement_of", lambda *_: 0.9)
         with pytest.raises(ModelError, match=r"90.00% of the pixels"):
+            build_cached(bundle, batch=1, precision="fp16", device="cpu")
+        stem = cache_stem(bundle, batch=1, precision="fp16", gpu=HERE.name)
+        assert not list(stem.parent.iterdir())
+
+    def test_an_engine_whose_maps_are_not_the_networks_leaves_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bundle = write_engines(tmp_path / "bundle", batches=(3,))
+        monkeypatch.setattr(cached_engine, "check_alive", lambda *_: None)
+        monkeypatch.setattr(cached_engine, "agreement_of", lambda *_: 1.0)
+        monkeypatch.setattr(
+            cached_engine, "true_maps", lambda *one: true_maps_of_the_double(*one)[::-1]
+        )
+        with pytest.raises(ModelError, match="class activation maps in fp16 correlate"):
             build_cached(bundle, batch=1, precision="fp16", device="cpu")
         stem = cache_stem(bundle, batch=1, precision="fp16", gpu=HERE.name)
         assert not list(stem.parent.iterdir())

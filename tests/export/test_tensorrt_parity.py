@@ -1,6 +1,8 @@
 """The proof of compiled engines, up to the engines themselves."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,23 +12,19 @@ import pytest
 import torch
 from torch import nn
 
-from export import tensorrt_parity
-from export.cached_engine import agreement_of
-from export.compile_tensorrt import EngineRequest
+from export import cached_engine, tensorrt_parity
+from export.cached_engine import prove_here
 from export.deployed import DeployedGraph
-from export.tensorrt_parity import (
-    ProofRequest,
-    check_alive,
-    difference,
-    draw_inputs,
-    edge_inputs,
-    prove,
-)
-from losszero_rt.bundle import Bundle, seal
+from export.engine_request import EngineRequest
+from export.loaded_engine import LoadedEngine
+from export.probes import draw_inputs, edge_inputs
+from export.tensorrt_parity import ProofRequest, check_alive, prove
+from losszero_rt.bundle import GATE, Bundle, seal
 from losszero_rt.checkpoint import load_network
 from losszero_rt.engine import Engine, EngineInfo, EngineOptions, tensorrt_engine
 from losszero_rt.engine.eager_engine import DoneTicket, EagerEngine
 from losszero_rt.errors import ModelError
+from losszero_rt.preprocess import InputSpec
 from tests.bundles import INPUT, SIZE, write_pairs, write_small_checkpoint
 from tests.bundles import draw_inputs as draw_bars
 from tests.engine.tensorrt_double import write_engines
@@ -88,32 +86,6 @@ def test_frames_that_change_places_are_caught() -> None:
         check_alive(MixingEngine(), draw_bars(3))
 
 
-def test_equal_logits_differ_by_nothing() -> None:
-    logits_NCHW = torch.randn(2, 3, 4, 4)
-    assert difference(logits_NCHW, truth=logits_NCHW) == {"max": 0, "mean": 0, "share": 0}
-
-
-def test_half_precision_is_near_enough_and_told() -> None:
-    logits_NCHW = torch.randn(2, 3, 4, 4) * 8
-    found = difference(logits_NCHW.half().float(), truth=logits_NCHW)
-    assert 0 < found["mean"] < found["max"] < 0.01
-    assert 0 < found["share"] < 1e-3
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_an_overflow_names_the_probe(bad: float) -> None:
-    truth = torch.randn(3, 2, 4, 4)
-    found = truth.clone()
-    found[1, 0, 2, 2] = bad
-    with pytest.raises(ModelError, match=r"overflows on probe pictures \[1\].*--precision fp32"):
-        difference(found, truth=truth)
-
-
-def test_logits_of_another_network_are_refused() -> None:
-    with pytest.raises(ModelError, match="logits of the compiled network are off by"):
-        difference(torch.randn(2, 3, 4, 4), truth=torch.randn(2, 3, 4, 4))
-
-
 def test_probes_reach_both_ends_of_the_levels() -> None:
     edges_NHWC = edge_inputs(INPUT)
     assert edges_NHWC.shape == (3, *SIZE, 3)
@@ -138,7 +110,7 @@ def bundle(tmp_path: Path, network: nn.Module, monkeypatch: pytest.MonkeyPatch) 
     """A bundle with the network's weights and engines in name only."""
     monkeypatch.setenv("LOSSZERO_CACHE", str(tmp_path / "cache"))
     contents = {batch: bytes([batch]) for batch in (1, 3)}
-    return write_engines(tmp_path / "bundle", contents=contents, network=network)
+    return write_engines(tmp_path / "bundle", contents=contents, network=network, cams=True)
 
 
 def graph_of(network: nn.Module, **options: Any) -> DeployedGraph:
@@ -146,65 +118,140 @@ def graph_of(network: nn.Module, **options: Any) -> DeployedGraph:
     return DeployedGraph(network, **facts, **options).eval()
 
 
-class Frozen(nn.Module):
-    def forward(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
-        return torch.full(pixels_NHWC.shape[:3], 1, dtype=torch.int32)
+def loaded(network: nn.Module, bundle: Bundle, *, batch: int) -> LoadedEngine:
+    device = torch.device("cpu")
+    return LoadedEngine(network, bundle=bundle, batch=batch, precision="fp32", device=device)
+
+
+class Wrong(nn.Module):
+    """A graph whose labels are the network's, and something else is not."""
+
+    def __init__(self, graph: DeployedGraph, mistake: str) -> None:
+        super().__init__()
+        self.deployed, self.mistake = graph, mistake
+
+    def forward(self, pixels_NHWC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        labels_NHW, cams_NChw = self.deployed(pixels_NHWC)
+        if self.mistake == "frozen":
+            return torch.ones_like(labels_NHW), cams_NChw
+        if self.mistake == "other labels":
+            labels_NHW[:, : SIZE[0] // 8] = 1
+        # Frames of padding are black.
+        if self.mistake == "neighbours" and pixels_NHWC[-1].any():
+            labels_NHW = labels_NHW.flip(0)
+        if self.mistake == "other maps":
+            cams_NChw = cams_NChw.flip(1)
+        if self.mistake == "overflow":
+            white_N = pixels_NHWC.flatten(1).amin(1) == 255
+            cams_NChw[white_N] = float("nan")
+        return labels_NHW, cams_NChw
+
+
+def draw_all_bars(spec: InputSpec) -> np.ndarray:
+    """Pictures that the small network tells apart, as it does not drawn rides."""
+    assert spec == INPUT
+    return draw_bars(4)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_an_engine_that_is_the_network_agrees_with_it(
-    bundle: Bundle, network: nn.Module, batch: int
+def test_an_engine_that_is_the_network_is_proved_here(
+    bundle: Bundle, network: nn.Module, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = torch.device("cpu")
-    assert agreement_of(graph_of(network), bundle, batch=batch, device=device) > 0.999
-    assert agreement_of(Frozen(), bundle, batch=batch, device=device) < 0.99
+    monkeypatch.setattr(cached_engine, "draw_inputs", draw_all_bars)
+    engine = loaded(graph_of(network, cams=True), bundle, batch=batch)
+    proof = prove_here(engine, bundle, gives_maps=True)
+    assert proof["label_agreement"] > 0.999
+    assert proof["cams"] > 0.999
+    plain = loaded(graph_of(network), bundle, batch=batch)
+    assert set(prove_here(plain, bundle, gives_maps=False)) == {"label_agreement"}
 
 
-def test_a_proof_covers_every_engine_and_the_twin(
-    bundle: Bundle, network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        ("frozen", "4 different pictures the same labels"),
+        ("other labels", "of the pixels the label of the network"),
+        ("neighbours", "in a batch of"),
+        ("other maps", "class activation maps in fp32 correlate"),
+        ("overflow", r"overflows on probe pictures \[1\]"),
+    ],
+)
+def test_what_a_build_gets_wrong_is_refused(
+    bundle: Bundle,
+    network: nn.Module,
+    mistake: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(cached_engine, "draw_inputs", draw_all_bars)
+    engine = loaded(Wrong(graph_of(network, cams=True), mistake), bundle, batch=3)
+    with pytest.raises(ModelError, match=said):
+        prove_here(engine, bundle, gives_maps=True)
+
+
+@pytest.fixture
+def builder(
+    bundle: Bundle, network: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> list[EngineRequest]:
+    """A builder whose engines are the eager ones; remembers what it was asked for."""
     requests: list[EngineRequest] = []
 
     def build(request: EngineRequest) -> None:
         requests.append(request)
         Path(request.out).write_bytes(b"twin")
 
-    def open_eager(bundle: Bundle, *, batch: int, request: ProofRequest) -> Engine:
-        return EagerEngine(bundle, options=EngineOptions(batch=batch))
+    @contextmanager
+    def open_eager(bundle: Bundle, *, batch: int, device: str) -> Iterator[Engine]:
+        yield EagerEngine(bundle, options=EngineOptions(batch=batch))
 
     monkeypatch.setattr(tensorrt_parity, "build_in_child", build)
-    monkeypatch.setattr(tensorrt_parity, "_open", open_eager)
+    monkeypatch.setattr(tensorrt_parity, "opened", open_eager)
     twin = graph_of(network, ending="logits")
     monkeypatch.setattr(tensorrt_engine, "load_engine", lambda *_, **__: twin)
+    return requests
+
+
+def test_a_proof_covers_every_engine_and_the_twin(
+    bundle: Bundle, builder: list[EngineRequest], tmp_path: Path
+) -> None:
     pairs = write_pairs(tmp_path / "pairs")
-    asked = ProofRequest(bundle=str(bundle.path), labelled=str(pairs), device="cpu")
-    record = prove(asked)
-    assert [one.ending for one in requests] == ["logits"]
-    assert record["logits"]["share"] < 1e-3
+    request = ProofRequest(
+        bundle=str(bundle.path), labelled=str(pairs), device="cpu", attention="plain"
+    )
+    record = prove(request)
+    assert [(one.ending, one.attention) for one in builder] == [("logits", "plain")]
     assert set(record["precisions"]) == {"fp32 batch 1", "fp32 batch 3"}
-    assert record["n"] == 4
+    found = record["precisions"]["fp32 batch 3"]
+    assert found["logits"]["share"] < 1e-3
+    assert set(found["batches"]) == {"3 of 3", "2 of 3", "1 of 3"}
+    assert min(record["cams"].values()) > 0.999
+    assert set(record["cams"]) == set(record["precisions"])
+    assert (record["n"], record["gate"]) == (4, GATE)
     (bundle.path / "parity.json").write_text(json.dumps({"tensorrt": record}))
     assert seal(bundle).is_verified
+
+
+def test_a_twin_that_overflows_proves_the_engines_wrong(
+    bundle: Bundle,
+    builder: list[EngineRequest],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(tensorrt_engine, "load_engine", lambda *_, **__: _Overflowing())
-    with pytest.raises(ModelError, match="overflows on probe pictures"):
-        prove(asked)
+    pairs = write_pairs(tmp_path / "pairs")
+    record = prove(ProofRequest(bundle=str(bundle.path), labelled=str(pairs), device="cpu"))
+    (bundle.path / "parity.json").write_text(json.dumps({"tensorrt": record}))
+    assert "overflows" in seal(bundle).parity_fault("tensorrt")
 
 
 class _Overflowing(nn.Module):
     def forward(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
-        return torch.full((1, 2, *SIZE), float("inf"))
+        return torch.full((1, 2, SIZE[0] // 4, SIZE[1] // 4), float("inf"))
 
 
 def test_a_proof_without_labelled_pictures_proves_nothing_to_the_runtime(
-    bundle: Bundle, network: nn.Module, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, builder: list[EngineRequest]
 ) -> None:
-    monkeypatch.setattr(tensorrt_parity, "prove_twin", lambda *_: {"share": 0.0})
-    monkeypatch.setattr(
-        tensorrt_parity,
-        "_open",
-        lambda one, *, batch, request: EagerEngine(one, options=EngineOptions(batch=batch)),
-    )
     record = prove(ProofRequest(bundle=str(bundle.path), device="cpu"))
-    assert record["precisions"] == {}
     (bundle.path / "parity.json").write_text(json.dumps({"tensorrt": record}))
     assert not seal(bundle).is_verified

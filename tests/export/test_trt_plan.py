@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from export.compile_tensorrt import EngineRequest, compile_settings, save_settings
+from export.compile_tensorrt import compile_settings, save_settings
+from export.engine_request import EngineRequest
 
 pytestmark = [pytest.mark.trt_plan, pytest.mark.timeout(900)]
 
@@ -47,9 +49,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plans(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The plan of every case, made in one process of its own."""
     stub = Path(__file__).parent / "trt_plan" / "stub"
+    folders = [*map(str, (ROOT, site, stub)), os.environ.get("PYTHONPATH", "")]
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, site, stub))),
+        "PYTHONPATH": os.pathsep.join(filter(None, folders)),
         "LOSSZERO_CACHE": str(tmp_path_factory.mktemp("cache")),
         "OMP_NUM_THREADS": "1",
     }
@@ -86,13 +89,77 @@ def test_every_network_becomes_one_engine_and_nothing_falls_back(
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "sam"])
-def test_engines_take_uint8_pictures_and_give_int32_labels(
+def test_engines_take_uint8_pictures_and_give_int32_labels_and_half_maps(
     plans: dict[str, Any], family: str
 ) -> None:
     engine = plans[family]["engines"][0]
-    size = [384, 672] if family == "shipped" else [128, 224]
-    assert engine["inputs"] == [["UINT8", [1, *size, 3]]]
-    assert engine["outputs"] == [["INT32", [1, *size]]]
+    height, width = (384, 672) if family == "shipped" else (128, 224)
+    assert engine["inputs"] == [["UINT8", [1, height, width, 3]]]
+    labels, maps = engine["outputs"]
+    assert labels == ["INT32", [1, height, width]]
+    assert maps == ["HALF", [1, 6, height // 4, width // 4]]
+
+
+def test_maps_of_all_classes_add_three_layers(plans: dict[str, Any]) -> None:
+    with_maps, without = plans["fpn"]["engines"][0], plans["labels alone"]["engines"][0]
+    assert without["outputs"] == [["INT32", [1, 128, 224]]]
+    added = {
+        name: count - without["kinds"].get(name, 0)
+        for name, count in with_maps["kinds"].items()
+        if count != without["kinds"].get(name, 0)
+    }
+    assert added == {"constant:HALF": 1, "elementwise:HALF": 1, "activation:HALF": 1}
+
+
+def test_the_twin_ends_in_half_logits_at_the_decoders_stride(plans: dict[str, Any]) -> None:
+    plan = plans["logits twin"]
+    assert (plan["num_engines"], plan["num_torch_parts"]) == (1, 0)
+    assert plan["engines"][0]["outputs"] == [["HALF", [1, 6, 32, 56]]]
+
+
+@pytest.mark.parametrize(
+    ("case", "fused", "softmaxes"),
+    [("segformer", 0, 8), ("segformer fused", 8, 0), ("sam", 4, 0), ("sam plain", 0, 4)],
+)
+def test_attention_is_one_layer_or_its_parts_as_asked(
+    plans: dict[str, Any], case: str, fused: int, softmaxes: int
+) -> None:
+    plan = plans[case]
+    assert "error" not in plan, plan
+    assert (plan["num_engines"], plan["num_torch_parts"]) == (1, 0)
+    kinds = plan["engines"][0]["kinds"]
+    assert kinds.get("attention:HALF", 0) == fused
+    assert kinds.get("softmax:HALF", 0) == softmaxes
+    assert computing(plan, "FLOAT") <= (SAM_FLOATS_MAX if case == "sam" else 0)
+
+
+def test_of_mask_rcnn_all_up_to_the_proposals_could_be_one_engine(plans: dict[str, Any]) -> None:
+    # The export leaves such networks to the eager engine: what follows has no static shape.
+    plan = plans["mask-rcnn trunk"]
+    assert "error" not in plan, plan
+    assert (plan["num_engines"], plan["num_torch_parts"]) == (1, 0)
+    assert plan["unsupported"] == plan["fallback"] == {}
+    assert [name for name, _ in plan["engines"][0]["outputs"]] == ["HALF"] * 15
+    assert computing(plan, "FLOAT") == 0
+
+
+@pytest.mark.skipif(find_spec("modelopt") is None, reason="needs nvidia-modelopt")
+@pytest.mark.parametrize("precision", ["int8", "fp8"])
+def test_eight_bit_networks_become_one_engine_whose_weights_and_values_are_rounded(
+    plans: dict[str, Any], precision: str
+) -> None:
+    plan = plans[f"fpn {precision}"]
+    assert "error" not in plan, plan
+    assert (plan["num_engines"], plan["num_torch_parts"]) == (1, 0)
+    assert plan["unsupported"] == plan["fallback"] == {}
+    engine = plan["engines"][0]
+    kinds = engine["kinds"]
+    # Values and weights of a convolution each, and every one of them comes back as half.
+    num_rounded = kinds[f"quantize:{precision.upper()}"]
+    assert num_rounded == kinds["dequantize:HALF"]
+    assert num_rounded / 2 > 0.85 * kinds["convolution:HALF"]
+    assert computing(plan, "FLOAT") == 0
+    assert [name for name, _ in engine["outputs"]] == ["INT32", "HALF"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

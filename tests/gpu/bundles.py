@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.gpu_bundles import copy_bundle
 from export.config import ExportConfig
+from export.engine_request import TensorRtPrecision
 from export.exporting import write_weights
 from export.tensorrt_engines import add_engines
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, find_bundle, seal
@@ -57,7 +58,7 @@ def with_engines(
     bundle: Bundle,
     *,
     batches: tuple[int, ...] = (1,),
-    precision: Literal["fp16", "fp32"] = "fp16",
+    precision: TensorRtPrecision = "fp16",
 ) -> Bundle:
     """Build engines as the export does."""
     nowhere: dict[str, Any] = {"checkpoint": bundle.path, "out": bundle.path}

@@ -1,7 +1,8 @@
 """A process that decodes on the GPU into torch: ``python -m tests.gpu.decode_on_gpu``.
 
 Says what the frames were, and how far they are from those of the processor. Shows on a GPU what a
-decoder that never leaves it could build on; the runtime decodes on the processor.
+decoder that never leaves it could build on; that of the runtime (``--decode nvdec``) hands frames
+to the host, where the overlay is laid on them.
 """
 
 import json

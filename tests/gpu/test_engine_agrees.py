@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from benchmarks.options import find_data
+from export.cam_parity import CORRELATION_MIN
+from export.engine_request import Attention
+from export.gate import GateRequest, difference, read_truth
 from export.labelled import LabelledPicture, read_labelled
 from export.parity import compare, judge, judge_eager
-from export.tensorrt_parity import ProofRequest, check_alive, draw_inputs, prove_twin
+from export.probes import draw_inputs
+from export.tensorrt_parity import ProofRequest, check_alive, prove, twin_logits
 from losszero_rt.bundle import Bundle, find_bundle
+from losszero_rt.bundle.parity_rules import fault_of
 from losszero_rt.engine import EngineOptions, open_engine
 from tests.export.trt_plan.cases import FAMILIES
 from tests.gpu.bundles import write_family
@@ -55,18 +60,41 @@ def test_engines_answer_to_every_frame_of_a_batch(shipped: Bundle, batch: int) -
     engine.close()
 
 
+def twin_differs(bundle: Bundle, *, attention: Attention = "auto") -> float:
+    """Build a twin and return how far its logits, all of them finite, are from the network's."""
+    request = ProofRequest(bundle=str(bundle.path), attention=attention)
+    truth = read_truth(GateRequest(bundle=str(bundle.path)))
+    found = difference(twin_logits(request)(truth.inputs), truth=truth)
+    assert found["not_finite"] == []
+    return float(found["share"])
+
+
 def test_the_twin_of_the_shipped_model_has_finite_and_equal_logits(shipped: Bundle) -> None:
-    found = prove_twin(shipped, ProofRequest(bundle=str(shipped.path)))
-    assert found["share"] < 0.02
+    assert twin_differs(shipped) < 0.02
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_twins_of_all_families_have_finite_and_equal_logits(family: str, tmp_path: Path) -> None:
-    # Attention is left as the network writes it; whether the compiler fused it stands in the
-    # facts of the build. A fused layer that is silently wrong is caught here.
+    assert twin_differs(write_family(tmp_path / family, name=family)) < 0.05
+
+
+@pytest.mark.parametrize("attention", ["fused", "plain"])
+@pytest.mark.parametrize("family", ["segformer", "sam"])
+def test_attention_is_right_both_ways(family: str, attention: Attention, tmp_path: Path) -> None:
+    # Fused attention has been silently wrong on some GPUs; parity would refuse it.
     bundle = write_family(tmp_path / family, name=family)
-    found = prove_twin(bundle, ProofRequest(bundle=str(bundle.path)))
-    assert found["share"] < 0.05
+    assert twin_differs(bundle, attention=attention) < 0.05
+
+
+def test_the_whole_proof_of_an_export_passes(shipped: Bundle) -> None:
+    data = find_data()
+    if data is None:
+        pytest.skip("no labelled pictures: set LOSSZERO_DATA")
+    request = ProofRequest(bundle=str(shipped.path), labelled=str(data / "night_ride"), split="val")
+    record = prove(request)
+    assert fault_of(record) == ""
+    assert set(record["precisions"]) == {f"fp16 batch {batch}" for batch in (1, 2, 8)}
+    assert min(record["cams"].values()) >= CORRELATION_MIN
 
 
 def test_the_shipped_bundle_is_the_reference_of_all_this() -> None:

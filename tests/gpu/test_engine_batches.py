@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from export.compile_tensorrt import EngineRequest, compile_settings, hardtanh_kept
+from export.compile_tensorrt import compile_settings, hardtanh_kept
 from export.deployed import DeployedGraph, merge_normalisation
+from export.engine_request import EngineRequest
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine import EngineOptions, open_engine
 from losszero_rt.engine.eager_engine import load_bundle_network

@@ -1,11 +1,16 @@
 """What the builder makes of our graphs."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
+from export.engine_request import TensorRtPrecision
 from export.layer_types import HALF_SHARE_MIN
+from export.probes import draw_inputs
+from export.tensorrt_parity import check_alive
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine import EngineOptions, open_engine
 from tests.export.trt_plan.cases import FAMILIES
@@ -25,10 +30,24 @@ def test_every_family_becomes_one_engine_that_runs_in_half(family: str, tmp_path
     assert facts["precision"] == facts["precision_found"] == "fp16"
     assert facts["half_share"] >= HALF_SHARE_MIN
     assert facts["num_layers"] > 5
+    assert facts["cams_size"] == [side // 4 for side in bundle.labels_size]
     engine = open_engine(bundle, name="tensorrt", options=EngineOptions())
     labels_NHW = engine.submit(ride_inputs(bundle, num=1)).result()
     assert labels_NHW.shape == (1, *bundle.labels_size)
     assert labels_NHW.max() < bundle.classmap.num_classes
+    engine.close()
+
+
+@pytest.mark.skipif(find_spec("modelopt") is None, reason="needs nvidia-modelopt")
+@pytest.mark.parametrize("precision", ["int8", "fp8"])
+def test_eight_bits_are_what_is_built(precision: TensorRtPrecision, tmp_path: Path) -> None:
+    if precision == "fp8" and torch.cuda.get_device_capability() < (8, 9):
+        pytest.skip("this GPU has no fp8")
+    bundle = with_engines(write_shipped(tmp_path / precision), precision=precision)
+    facts = bundle.built["tensorrt"]["b1"]
+    assert facts["precision_found"] == precision
+    engine = open_engine(bundle, name="tensorrt", options=EngineOptions())
+    check_alive(engine, draw_inputs(bundle.input_spec))
     engine.close()
 
 

@@ -1,5 +1,6 @@
 """Decoding and encoding on the GPU."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ from av.video.frame import CudaContext
 from av.video.stream import VideoStream
 
 from export.child import ChildError, run_child
+from losszero_rt.errors import InputError
+from losszero_rt.frame import Frame
 from losszero_rt.pipeline.assemble import run_job
 from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.video import EncodeOptions, SourceOptions, VideoSink, VideoSource
+from losszero_rt.video.nvdec import Decoding
 from tests.gpu.progress import Quiet
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(900)]
@@ -127,11 +132,70 @@ def check_numbered(path: Path, *, num: int) -> None:
     assert 10 * np.log10(255**2 / np.mean(errors)) >= PSNR_MIN_DB
 
 
-def test_the_runtime_encodes_on_the_gpu(clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("decode", ["cpu", "nvdec"])
+def test_the_runtime_encodes_on_the_gpu(clip: Path, tmp_path: Path, decode: Decoding) -> None:
     out = tmp_path / "out.mp4"
-    config = RunConfig(out=out, codec="h264_nvenc", crf=18, alpha=0.0, legend=False, hud=False)
+    config = RunConfig(
+        out=out,
+        decode=decode,
+        codec="h264_nvenc",
+        crf=18,
+        alpha=0.0,
+        legend=False,
+        hud=False,
+    )
     report = run_job([str(clip)], config=config, progress=Quiet())
     assert report is not None
     assert report["exit_code"] == 0
     assert report["output"]["codec"] == "h264_nvenc"
     check_numbered(out, num=2 * NUM_FRAMES)
+
+
+def frames_of(source: VideoSource) -> Iterator[Frame]:
+    return (item for item in source if isinstance(item, Frame))
+
+
+def test_nothing_is_lost_at_a_quality_of_zero(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    source = VideoSource(clip)
+    options = EncodeOptions(codec="h264_nvenc", crf=0)
+    sink = VideoSink(out, info=source.info, options=options, audio_from=source)
+    kept = []
+    for frame in frames_of(source):
+        canvas = sink.canvas()
+        for name in ("y", "u", "v"):
+            getattr(canvas, name)[...] = getattr(frame.planes, name)
+        kept.append(frame.planes.y.copy())
+        sink.write(canvas, frame=frame)
+    sink.close()
+    source.close()
+    read = [frame.planes.y.copy() for frame in frames_of(VideoSource(out))]
+    np.testing.assert_array_equal(np.stack(read), np.stack(kept))
+
+
+def test_frames_of_nvdec_are_those_of_the_processor_whoever_comes_first(clip: Path) -> None:
+    # By now torch has made its own context of the device, and the decoder makes another.
+    torch.zeros(1, device="cuda")
+    on_gpu = VideoSource(clip, options=SourceOptions(decode="nvdec"))
+    assert any("NVDEC" in note for note in on_gpu.info.notes)
+    on_cpu = VideoSource(clip)
+    num_frames = 0
+    for one, other in zip(frames_of(on_gpu), frames_of(on_cpu), strict=True):
+        assert one.pts == other.pts
+        for name in ("y", "u", "v"):
+            first, second = (getattr(frame.planes, name).astype(int) for frame in (one, other))
+            assert np.abs(first - second).max() <= 2
+        num_frames += 1
+    assert num_frames == 2 * NUM_FRAMES
+    on_gpu.close()
+    on_cpu.close()
+
+
+def test_what_nvdec_does_not_know_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lossless.mkv"
+    with av.open(str(path), "w") as container:
+        stream = _add(container, "ffv1", pix_fmt="yuv420p")
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(draw_frame(0), format="nv12")))
+        container.mux(stream.encode())
+    with pytest.raises(InputError, match="no GPU decodes ffv1"):
+        VideoSource(path, options=SourceOptions(decode="nvdec"))

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from export.attention import set_attention
 from export.deployed import DeployedGraph, merge_normalisation
+from export.engine_request import Attention, TensorRtPrecision
+from export.quantising import quantise
 from losszero_rt.bundle import find_bundle
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.network import NetworkSpec, build_network
@@ -40,6 +45,7 @@ class Case:
         settings: Keywords that differ from those of the export.
         dynamic: Largest batch of a dynamic graph; 0 for a static one.
         profile: Whether the shapes of a dynamic graph are given as a profile.
+        precision: What the graph was quantised to, if it was.
     """
 
     make: Callable[[], nn.Module]
@@ -49,14 +55,25 @@ class Case:
     settings: dict[str, Any] | None = None
     dynamic: int = 0
     profile: bool = False
+    precision: TensorRtPrecision = "fp16"
 
 
-def deployed(name: str, *, merged: bool = True, dtype: torch.dtype = torch.float16) -> nn.Module:
+def deployed(
+    name: str,
+    *,
+    merged: bool = True,
+    dtype: torch.dtype = torch.float16,
+    attention: Attention = "auto",
+    **options: Any,
+) -> nn.Module:
     """Return a family's graph as the export makes it."""
     network = build_network(NetworkSpec(**FAMILIES[name])).eval()
     if merged:
         merge_normalisation(network, size=SIZE)
-    return DeployedGraph(network, spec=SPEC, labels_size=SIZE, dtype=dtype).eval()
+    set_attention(network, attention)
+    return DeployedGraph(
+        network, spec=SPEC, labels_size=SIZE, dtype=dtype, **{"cams": True, **options}
+    ).eval()
 
 
 def shipped() -> nn.Module:
@@ -64,7 +81,34 @@ def shipped() -> nn.Module:
     bundle = find_bundle("night-ride")
     network = load_bundle_network(bundle)
     merge_normalisation(network, size=bundle.input_spec.size)
-    return DeployedGraph(network, spec=bundle.input_spec, labels_size=bundle.labels_size).eval()
+    return DeployedGraph(
+        network, spec=bundle.input_spec, labels_size=bundle.labels_size, cams=True
+    ).eval()
+
+
+def quantised(precision: TensorRtPrecision) -> nn.Module:
+    """Return a family's graph in eight bits, ranges measured on noise."""
+    rng = np.random.default_rng(0)
+    noise_NHWC = rng.integers(0, 256, (2, *SIZE, 3), np.uint8)
+    return quantise(deployed("fpn"), spec=SPEC, precision=precision, inputs_NHWC=noise_NHWC)
+
+
+class Trunk(nn.Module):
+    """The part of a Mask R-CNN whose shapes do not follow the picture: up to the proposals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        spec = NetworkSpec(architecture="mask-rcnn", encoder="resnet18", decoder_channels=64)
+        network: Any = build_network(spec).eval()
+        merge_normalisation(network.backbone, size=SIZE)
+        self.backbone, self.head = network.backbone.half(), network.rpn.head.half()
+
+    def forward(self, pixels_NHWC: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return features, objectness and shifts of anchors of every level."""
+        values = pixels_NHWC.to(torch.float16).permute(0, 3, 1, 2).contiguous()
+        features = list(self.backbone((values - 127.5) / 127.5).values())
+        objectness, shifts = self.head(features)
+        return (*features, *objectness, *shifts)
 
 
 class Broken(nn.Module):
@@ -77,7 +121,7 @@ class Broken(nn.Module):
     def forward(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
         """Return labels, the wrong way."""
         if self.mistake == "uint8 out":
-            labels: torch.Tensor = self.deployed(pixels_NHWC).to(torch.uint8)
+            labels: torch.Tensor = self.deployed(pixels_NHWC)[0].to(torch.uint8)
             return labels
         values_NCHW = pixels_NHWC.permute(0, 3, 1, 2).to(torch.float16).contiguous()
         logits: torch.Tensor = self.deployed.network((values_NCHW - 127.5) / 127.5)  # type: ignore[operator]
@@ -98,7 +142,7 @@ class HalfInput(nn.Module):
 
 
 def _half_input() -> nn.Module:
-    graph = deployed("fpn")
+    graph = deployed("fpn", cams=False)
     assert isinstance(graph, DeployedGraph)
     return HalfInput(graph).eval()
 
@@ -106,6 +150,11 @@ def _half_input() -> nn.Module:
 CASES: dict[str, Case] = {
     **{name: Case(make=lambda name=name: deployed(name)) for name in FAMILIES},  # type: ignore[misc]
     "shipped": Case(make=shipped, size=(384, 672)),
+    "mask-rcnn trunk": Case(make=lambda: Trunk().eval()),
+    "labels alone": Case(make=lambda: deployed("fpn", cams=False)),
+    "logits twin": Case(make=lambda: deployed("fpn", cams=False, ending="logits")),
+    "segformer fused": Case(make=lambda: deployed("segformer", attention="fused")),
+    "sam plain": Case(make=lambda: deployed("sam", attention="plain")),
     "normalisation not merged": Case(make=lambda: deployed("fpn", merged=False)),
     "hardtanh decomposed": Case(make=lambda: deployed("unet"), keep_hardtanh=False),
     "permuted before the cast": Case(make=lambda: Broken(deployed("resnet"), "permute").eval()),
@@ -121,3 +170,6 @@ CASES: dict[str, Case] = {
     "dynamic with a profile": Case(make=_half_input, batch=4, dynamic=8, profile=True),
     "dynamic with shapes": Case(make=_half_input, batch=4, dynamic=8),
 }
+if find_spec("modelopt") is not None:
+    CASES["fpn int8"] = Case(make=lambda: quantised("int8"), precision="int8")
+    CASES["fpn fp8"] = Case(make=lambda: quantised("fp8"), precision="fp8")

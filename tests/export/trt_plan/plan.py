@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import warnings
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
 from typing import Any
 
 warnings.filterwarnings("ignore")
@@ -20,6 +20,8 @@ import torch  # noqa: E402
 from tests.export.trt_plan import fake_cuda, recorder  # noqa: E402
 
 fake_cuda.install()
+# The compiler learns of quantised layers only where it finds this, and before it is imported.
+fake_cuda.quantise_as_on_a_gpu()
 
 import tensorrt  # noqa: E402
 import torch_tensorrt  # noqa: E402
@@ -27,11 +29,12 @@ from torch_tensorrt.dynamo import _compiler, partitioning  # noqa: E402
 from torch_tensorrt.dynamo.conversion._ConverterRegistry import ConverterRegistry  # noqa: E402
 
 from export.compile_tensorrt import (  # noqa: E402
-    EngineRequest,
     compile_settings,
     exported,
     hardtanh_kept,
 )
+from export.engine_request import EngineRequest  # noqa: E402
+from export.quantising import exporting  # noqa: E402
 from losszero_rt.caches import cache_folder  # noqa: E402
 from tests.export.trt_plan.cases import CASES, Case  # noqa: E402
 
@@ -45,7 +48,9 @@ def main(names: list[str]) -> None:
     _compiler.to_torch_device = lambda _: torch.device("cpu")
     for name in names or list(CASES):
         try:
-            row = plan(CASES[name])
+            # Libraries talk on standard output; rows alone belong there.
+            with redirect_stdout(sys.stderr):
+                row = plan(CASES[name])
         except Exception as error:
             lines = str(error).strip().splitlines() or [""]
             row = {"error": f"{type(error).__name__}: {lines[0][:300]}"}
@@ -98,7 +103,8 @@ def _inputs_of(module: Any, part: Any, inputs: list[Any]) -> Any:
 def _exported(case: Case) -> tuple[Any, list[Any]]:
     graph = case.make()
     if not case.dynamic:
-        program, example = exported(graph, size=case.size, batch=case.batch, device="cpu")
+        with exporting(case.precision):
+            program, example = exported(graph, size=case.size, batch=case.batch, device="cpu")
         return program, [example]
     half = torch.zeros(case.batch, *case.size, 3, dtype=torch.float16)
     batch = torch.export.Dim("batch", min=1, max=case.dynamic)

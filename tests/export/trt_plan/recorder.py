@@ -135,6 +135,14 @@ class Network(trt.INetworkDefinition):  # type: ignore[misc]
         """Add a cast."""
         return Layer(self, "cast", [tensor], to=to)
 
+    def add_quantize(self, tensor: Tensor, scale: Tensor, to: Any) -> Layer:
+        """Add a rounding to eight bits."""
+        return Layer(self, "quantize", [tensor, scale], to=to)
+
+    def add_dequantize(self, tensor: Tensor, scale: Tensor, output_type: Any) -> Layer:
+        """Add the way back from eight bits."""
+        return Layer(self, "dequantize", [tensor, scale], to=output_type)
+
     def add_unary(self, tensor: Tensor, op: Any) -> Layer:
         """Add an operation on one operand."""
         return Layer(self, "unary", [tensor], op=op)

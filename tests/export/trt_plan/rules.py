@@ -30,6 +30,8 @@ def check_types(layer: Any) -> None:
         raise TypeRuleError(f"select '{layer.name}': {found}")
     if layer.kind in ("convolution", "deconvolution", "scale"):
         _check_weights(layer, found[0])
+    if layer.kind in ("quantize", "dequantize"):
+        _check_eight_bits(layer, found)
     integers = layer.kind == "activation" and found[0] in (_DT.INT32, _DT.INT64)
     if layer.kind in FLOAT_INPUTS and found[0] not in FLOATS and not integers:
         raise TypeRuleError(f"{layer.kind} '{layer.name}': input {found[0]}")
@@ -39,6 +41,19 @@ def _check_cast(source: Any, target: Any) -> None:
     others = {source, target} - {_DT.UINT8}
     if _DT.UINT8 in (source, target) and not others <= {_DT.FLOAT, _DT.HALF}:
         raise TypeRuleError(f"cast {source} to {target}: UINT8 converts only with FLOAT and HALF")
+
+
+def _check_eight_bits(layer: Any, found: list[Any]) -> None:
+    """Check a rounding to eight bits or back.
+
+    Source: NvInfer.h, IQuantizeLayer and IDequantizeLayer: scales are floating; what goes in or
+    comes out is floating on the one side and INT8 or FP8 on the other.
+    """
+    wide, narrow = found[0], layer.options["to"]
+    if layer.kind == "dequantize":
+        wide, narrow = narrow, wide
+    if wide not in FLOATS or narrow not in (_DT.INT8, _DT.FP8) or found[1] not in FLOATS:
+        raise TypeRuleError(f"{layer.kind} '{layer.name}': {found} to {layer.options['to']}")
 
 
 def _check_weights(layer: Any, kind: Any) -> None:

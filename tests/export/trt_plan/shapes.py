@@ -36,6 +36,14 @@ def constant(reader: Reader) -> Results:
     return [(weights.dtype, size, value.reshape(size) if fits else None)]
 
 
+def quantize(reader: Reader) -> Results:
+    """A rounding to eight bits, or the way back."""
+    return [(reader.options["to"], reader.size(), None)]
+
+
+dequantize = quantize
+
+
 def cast(reader: Reader) -> Results:
     """A change of type."""
     from tests.export.trt_plan.recorded import KINDS

@@ -1,0 +1,56 @@
+"""One submission to a TensorRT engine under way.
+
+Shape letters: n frames submitted, h, w height and width of the labels.
+"""
+
+import numpy as np
+
+from losszero_rt.engine.cuda_slots import CudaSlots
+from losszero_rt.engine.gpu_health import Health
+from losszero_rt.engine.protocol import Extras
+from losszero_rt.engine.slot import Slot
+
+
+class TensorRtTicket:
+    """One submission under way.
+
+    Args:
+        slots: Where the labels come from.
+        slot: The submission.
+        num_frames: Frames submitted; the rest of the batch is padding.
+        watched: Whether a class was watched.
+        health: Of the device.
+    """
+
+    def __init__(
+        self, slots: CudaSlots, slot: Slot, *, num_frames: int, watched: bool, health: Health
+    ) -> None:
+        self._slots = slots
+        self._slot: Slot | None = slot
+        self._num_frames = num_frames
+        self._watched = watched
+        self._health = health
+        self._labels_nhw: np.ndarray | None = None
+        self._extras = Extras()
+        self._infer_ms = 0.0
+
+    def result(self) -> np.ndarray:
+        """Wait, then return the labels, uint8 (n, h, w), owned by the caller."""
+        if self._slot is not None:
+            slot, self._slot = self._slot, None
+            with self._health.watching("while labels were fetched"):
+                found = self._slots.fetch(slot, num_frames=self._num_frames, watched=self._watched)
+            self._labels_nhw, self._infer_ms = found.labels_Nhw, found.spent_ms
+            self._extras = Extras(cams_NHW=found.cams_Nhw)
+        assert self._labels_nhw is not None, "the first result() raised"
+        return self._labels_nhw
+
+    @property
+    def extras(self) -> Extras:
+        """What came beside the labels: the map of a class that was watched."""
+        return self._extras
+
+    @property
+    def infer_ms(self) -> float:
+        """Time from the first copy to the last, milliseconds; known after :meth:`result`."""
+        return self._infer_ms

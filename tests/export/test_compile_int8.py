@@ -1,0 +1,225 @@
+"""A second graph in int8: made by NNCF, within tolerance, and run like any other precision."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from export import int8_graphs
+from export.__main__ import main
+from export.config import ExportConfig
+from export.exporting import export_bundle
+from export.int8_graphs import Int8Request, settle_int8
+from losszero_rt.bundle import Bundle
+from losszero_rt.engine import EngineOptions
+from losszero_rt.engine.openvino_choice import precisions_of
+from losszero_rt.engine.openvino_engine import OpenVinoEngine
+from losszero_rt.engine.openvino_facts import import_openvino, multiplies_int8, runs_as_asked
+from losszero_rt.engine.openvino_graphs import offered_precisions, read_graph
+from losszero_rt.errors import ExitCode, ModelError, UsageError
+from tests.bundles import NUM_PICTURES, draw_inputs
+
+needs_nncf = pytest.mark.skipif(not find_spec("nncf"), reason="nncf is not installed")
+needs_int8 = pytest.mark.skipif(not multiplies_int8(), reason="this CPU has no int8 products")
+# Runs in a fresh interpreter: any socket, and any process that is forked, is an error.
+_QUIET = """
+import json, os, socket, sys
+def refuse(*_, **__):
+    raise SystemExit("a socket or a process was opened")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = os.fork = refuse
+from pathlib import Path
+from export.compile_int8 import quantise
+from export.int8_graphs import Int8Request
+from losszero_rt.bundle import Bundle
+words = json.loads(sys.argv[1])
+print(json.dumps(quantise(Bundle.open(Path(words.pop("bundle"))), Int8Request(**words))))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(config: ExportConfig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
+    """A bundle that was exported with an int8 graph."""
+    out = tmp_path_factory.mktemp("int8") / "small"
+    said: list[str] = []
+    yield export_bundle(
+        replace(config, out=out, precision="int8", calibration=config.labelled), say=said.append
+    )
+    assert any("layers stay floats" in line for line in said)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@needs_nncf
+class TestInt8:
+    def test_it_lies_beside_the_graph_of_floats_and_says_how_it_was_made(
+        self, made: Bundle
+    ) -> None:
+        roles = made.engines["openvino"]
+        assert set(roles) == {"graph", "constants", "int8_graph", "int8_constants"}
+        facts = made.built["openvino"]["int8_graph"]
+        assert facts["tool"].startswith("nncf ")
+        assert facts["calibration"] == NUM_PICTURES
+        assert facts["layers"] > len(facts["left_out"])
+        assert set(facts["miou_points"]) == {"calibration", "labelled"}
+        constants = made.files[roles["int8_constants"]].num_bytes
+        assert constants < 0.7 * made.files[roles["constants"]].num_bytes
+
+    @needs_int8
+    def test_it_is_proved_like_any_precision(self, made: Bundle) -> None:
+        assert made.is_verified
+        record = made.parity["openvino"]
+        assert set(record["precisions"]) == set(offered_precisions(made))
+        assert "int8" in record["precisions"]
+        assert record["int8_graph_sha256"] == made.files["model-int8.xml"].sha256
+        assert record["cams"]["int8"] > 0.99
+
+    @needs_int8
+    def test_it_runs_and_int8_is_read_back_from_what_executes(self, made: Bundle) -> None:
+        engine = OpenVinoEngine(made, options=EngineOptions(precision="int8", threads=1))
+        assert runs_as_asked(engine.info.precision, asked="int8")
+        exact = OpenVinoEngine(made, options=EngineOptions(precision="fp32", threads=1))
+        inputs_NHWC = draw_inputs(1, seed=70)
+        found, truth = (one.submit(inputs_NHWC).result() for one in (engine, exact))
+        assert (found == truth).mean() > 0.95
+
+    @needs_int8
+    def test_auto_tries_it_only_where_it_was_proved(self, made: Bundle) -> None:
+        assert "int8" in precisions_of(made, EngineOptions())
+        record = made.parity["openvino"]
+        rest = {name: found for name, found in record["precisions"].items() if name != "int8"}
+        cautious = replace(made, parity={"openvino": {**record, "precisions": rest}})
+        assert "int8" not in precisions_of(cautious, EngineOptions())
+
+    def test_a_graph_whose_ranges_are_wrong_is_seen(self, made: Bundle) -> None:
+        from export.compile_int8 import Yardstick
+        from export.compile_openvino import cut_at_logits
+        from export.labelled import LabelledPicture
+        from tests.bundles import draw_picture
+
+        drawn = [draw_picture(seed) for seed in range(2)]
+        pictures = [LabelledPicture(pixels_HWC=p, labels_HW=labels) for p, labels in drawn]
+        floats = cut_at_logits(made)
+        floats.reshape([1, *made.input_spec.size, 3])
+        yardstick = Yardstick(floats, made, sets={"drawn": pictures})
+        assert yardstick.faults(floats.clone())[1] == []
+        broken = cut_at_logits(made, precision="int8")
+        broken.reshape([1, *made.input_spec.size, 3])
+        narrow_ranges(broken)
+        assert any("drawn pictures" in fault for fault in yardstick.faults(broken)[1])
+
+    def test_layers_are_ranked_and_the_graph_is_left_as_it_was(self, made: Bundle) -> None:
+        from export.compile_openvino import cut_at_logits
+        from export.int8_ranking import quantised_layers, rank_layers
+
+        floats = cut_at_logits(made)
+        floats.reshape([1, *made.input_spec.size, 3])
+        quantised = cut_at_logits(made, precision="int8")
+        before = logits_of(floats)
+        ranked = rank_layers(floats, quantised, inputs=list(draw_inputs(1)))
+        assert {name for name, _ in ranked} == set(quantised_layers(quantised))
+        errors = [error for _, error in ranked]
+        assert errors == sorted(errors, reverse=True)
+        assert errors[0] > 0
+        np.testing.assert_array_equal(logits_of(floats), before)
+
+    def test_quantising_opens_no_socket(self, made: Bundle, pairs: Path, tmp_path: Path) -> None:
+        for name in made.files:
+            (tmp_path / name).write_bytes(made.read(name))
+        (tmp_path / "manifest.json").write_bytes((made.path / "manifest.json").read_bytes())
+        words = {"bundle": str(tmp_path), "calibration": str(pairs)}
+        command = [sys.executable, "-c", _QUIET, json.dumps(words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert json.loads(done.stdout.splitlines()[-1])["calibration"] == NUM_PICTURES
+
+
+def narrow_ranges(model: Any) -> None:
+    """Let every operation that rounds know nothing beyond a hundredth of its range."""
+    op = import_openvino().opset13
+    for node in model.get_ops():
+        if node.get_type_name() == "FakeQuantize":
+            for index in range(1, 5):
+                narrow = op.multiply(node.input_value(index), op.constant(np.float32(0.01)))
+                node.input(index).replace_source_output(narrow.output(0))
+
+
+def logits_of(model: Any) -> np.ndarray:
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = import_openvino().Core().compile_model(model, "CPU", settings)
+    return np.array(compiled(draw_inputs(1))[0])
+
+
+def test_without_pictures_to_measure_ranges_on_int8_is_refused(
+    config: ExportConfig, tmp_path: Path
+) -> None:
+    words = [str(config.checkpoint), "--out", str(tmp_path / "b"), "--precision", "int8"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == ExitCode.USAGE
+    assert "no pictures to measure ranges on" in done.output
+    assert "--calibration FOLDER" in done.output
+    done = CliRunner().invoke(main, [*words, "--labelled", str(config.labelled)])
+    assert done.exit_code == ExitCode.USAGE
+    assert "manifest.json" in done.output
+    assert not (tmp_path / "b").exists()
+
+
+def test_auto_leaves_int8_out_and_says_why(config: ExportConfig) -> None:
+    said: list[str] = []
+    assert settle_int8(replace(config, precision="auto"), say=said.append) is None
+    assert "int8 is left out" in said[0]
+    assert settle_int8(replace(config, precision="fp32"), say=said.append) is None
+    assert len(said) == 1
+
+
+def test_without_nncf_int8_is_refused_and_the_remedy_told(
+    config: ExportConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8_graphs, "find_spec", lambda _: None)
+    wanted = replace(config, precision="int8", calibration=config.labelled)
+    with pytest.raises(UsageError, match=r"nncf is not installed: pip install"):
+        settle_int8(wanted, say=print)
+
+
+def test_ranges_are_measured_on_the_rows_train_of_the_labelled_folder(
+    config: ExportConfig, pairs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pairs"
+    shutil.copytree(pairs, folder)
+    rows = [{"file": f"{n}.png", "split": "val" if n == 0 else "train"} for n in range(4)]
+    (folder / "manifest.json").write_text(json.dumps(rows))
+    request = settle_int8(
+        replace(config, precision="auto", labelled=folder, split="val"), say=print
+    )
+    assert request == Int8Request(
+        calibration=str(folder), calibration_split="train", labelled=str(folder), split="val"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@needs_nncf
+def test_pictures_that_are_not_there_are_an_error_of_the_child(made: Bundle) -> None:
+    request = Int8Request(calibration="/nowhere")
+    said: list[str] = []
+    same = int8_graphs.add_int8(made, request, insist=False, say=said.append)
+    assert same is made
+    assert "int8 is left out" in said[-1]
+    with pytest.raises(ModelError, match="nowhere"):
+        int8_graphs.add_int8(made, request, insist=True, say=said.append)
+
+
+def test_the_int8_graph_is_read_only_when_it_is_asked_for(bundle: Bundle) -> None:
+    core = import_openvino().Core()
+    types = {node.get_type_name() for node in read_graph(core, bundle).get_ops()}
+    assert "FakeQuantize" not in types
+    with pytest.raises(KeyError):
+        read_graph(core, bundle, precision="int8")

@@ -1,0 +1,127 @@
+"""Exports to one place, as processes that run at once or are killed on the way."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from losszero_rt.bundle import MANIFEST_NAME, Bundle
+from losszero_rt.errors import ExitCode
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 100
+# Holds the folder of a bundle that it is about to write until somebody ends it.
+_HOLD = """
+import sys, time
+from pathlib import Path
+from losszero_rt.bundle import new_bundle_folder
+with new_bundle_folder(Path(sys.argv[1]), force=True) as folder:
+    (folder / "half").write_text("half")
+    (folder / "deep").mkdir()
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def start_export(checkpoint: Path, out: Path) -> "subprocess.Popen[str]":
+    words = [sys.executable, "-m", "export", checkpoint, "--out", out, "--precision", "fp32"]
+    return subprocess.Popen(
+        list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def hold(out: Path) -> "subprocess.Popen[str]":
+    """Start a process that is writing ``out``, and wait until it is."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(out)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def end(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
+    process.send_signal(number)
+    process.communicate(timeout=PATIENCE_S)
+
+
+def refusal(checkpoint: Path, out: Path) -> str:
+    process = start_export(checkpoint, out)
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == ExitCode.OUTPUT, err
+    return err.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(bundle: Bundle) -> Path:
+    """The checkpoint that the bundle beside it was made of."""
+    return bundle.path.parent / "checkpoint"
+
+
+def test_a_second_export_to_the_same_place_is_refused_at_once(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "small"
+    first = hold(out)
+    try:
+        line = refusal(checkpoint, out)
+        assert f"another process is writing {out}" in line
+        assert "wait until it is done, or choose another --out" in line
+        assert first.poll() is None, "the first goes on"
+        assert (tmp_path / ".small.part" / "half").read_text() == "half"
+    finally:
+        end(first, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_what_an_ended_process_leaves_stops_nobody(tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "small"
+    end(hold(out), number)
+    assert not out.exists()
+    again = hold(out)
+    assert sorted(path.name for path in (tmp_path / ".small.part").iterdir()) == ["deep", "half"]
+    assert again.stdin is not None
+    (tmp_path / ".small.part" / MANIFEST_NAME).write_text("{}")
+    again.communicate(timeout=PATIENCE_S)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small"]
+
+
+def test_an_interrupted_export_leaves_nothing_and_says_so(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    process = start_export(checkpoint, out)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (tmp_path / ".small.part" / "weights.safetensors").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == ExitCode.SIGINT
+    assert err.splitlines()[-1] == "interrupted: nothing was written"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_replacement_that_was_killed_half_way_is_undone(tmp_path: Path) -> None:
+    out, aside = tmp_path / "small", tmp_path / ".small.old"
+    aside.mkdir()
+    (aside / MANIFEST_NAME).write_text(json.dumps({"old": True}))
+    # Between its two renames a process has neither the old bundle nor the new one in its place.
+    end(hold(out), signal.SIGKILL)
+    assert json.loads((out / MANIFEST_NAME).read_text()) == {"old": True}
+    assert not aside.exists()
+
+
+def test_a_link_in_the_way_is_not_followed(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").write_text("kept")
+    (tmp_path / ".small.part").symlink_to(tmp_path / "elsewhere")
+    assert "cannot be written" in refusal(checkpoint, tmp_path / "small")
+    assert (tmp_path / "elsewhere" / "precious").read_text() == "kept"
