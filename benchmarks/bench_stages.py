@@ -20,7 +20,7 @@ from losszero_rt.bundle import Bundle, find_bundle
 from losszero_rt.cores import num_cores
 from losszero_rt.engine import Engine, EngineOptions, Precision, Ticket
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
-from losszero_rt.engine.openvino_facts import capable_precisions
+from losszero_rt.engine.openvino_graphs import offered_precisions
 from losszero_rt.frame import Frame, Planes, VideoInfo
 from losszero_rt.overlay import Blender, Hud, Legend, class_shares
 
@@ -55,10 +55,10 @@ def engine_costs(
     bundle: Bundle, inputs_NHWC: np.ndarray, *, rounds: int
 ) -> dict[str, dict[str, Any]]:
     """Return costs by precision: one thread alone, and one stream a core; rounds interleaved."""
-    runs: dict[str, Costs] = {p: defaultdict(list) for p in capable_precisions()}
+    runs: dict[str, Costs] = {p: defaultdict(list) for p in offered_precisions(bundle)}
     executed: dict[str, str] = {}
     for _ in range(rounds):
-        for precision in capable_precisions():
+        for precision in offered_precisions(bundle):
             executed[precision] = _measure_engine(
                 bundle, inputs_NHWC, precision=precision, costs=runs[precision]
             )
@@ -77,7 +77,10 @@ def _measure_engine(
     """Add the costs of one precision, milliseconds a frame; return the executed precision."""
     per_ms = 1e3 / len(inputs_NHWC)
     one = EngineOptions(precision=precision, threads=1, num_requests=1)
-    every = EngineOptions(precision=precision, threads=num_cores(), num_requests=NUM_REQUESTS)
+    streams = min(num_cores(), NUM_REQUESTS)
+    every = EngineOptions(
+        precision=precision, threads=num_cores(), streams=streams, num_requests=NUM_REQUESTS
+    )
     for name, settings in (("one_thread", one), ("streams", every)):
         engine = OpenVinoEngine(bundle, options=settings)
         stream_through(engine, inputs_NHWC[:2], depth=1)

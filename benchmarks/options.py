@@ -28,6 +28,7 @@ class Options:
         peer: Virtual environment of the peer.
         create_peer: Create that environment when it is absent.
         peer_weights: The peer's weights; None lets it download them.
+        checkpoints: Folder of trained checkpoints; None takes networks that nobody trained.
     """
 
     quick: bool = False
@@ -40,6 +41,7 @@ class Options:
     peer: Path = PEER
     create_peer: bool = False
     peer_weights: Path | None = None
+    checkpoints: Path | None = None
 
 
 def parse_options(arguments: Sequence[str] | None, *, description: str) -> Options:
@@ -68,6 +70,7 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--peer", type=Path, default=PEER, help="environment of the peer")
     parser.add_argument("--create-peer", action="store_true", help="create it when absent")
     parser.add_argument("--peer-weights", type=Path, help="weights file of the peer")
+    parser.add_argument("--checkpoints", type=Path, help="trained checkpoints to measure")
     return parser
 
 
@@ -75,7 +78,7 @@ def to_options(parsed: argparse.Namespace) -> Options:
     """Turn what the parser found into options; paths become absolute."""
     values = vars(parsed)
     values["rounds"] = values["rounds"] or (1 if values["quick"] else 3)
-    for name in ("out", "work", "clip", "data", "peer", "peer_weights"):
+    for name in ("out", "work", "clip", "data", "peer", "peer_weights", "checkpoints"):
         values[name] = values[name].absolute() if values[name] else None
     return Options(**{name: values[name] for name in Options.__dataclass_fields__})
 

@@ -20,9 +20,11 @@ from losszero_rt.timings import now_s
 
 SCRIPTS = (
     *("ride", "startup", "fidelity", "stages", "cam", "encoder"),
-    *("efficiency", "memory", "training", "peers"),
+    *("efficiency", "memory", "training", "peers", "live", "glass", "engines"),
 )
 TIMEOUT_S = 900.0
+# Compiling one network of every family for every engine takes its time.
+LONG_TIMEOUT_S = {"engines": 3600.0}
 BUSY_LOAD = 0.5
 
 
@@ -85,7 +87,7 @@ def run_script(name: str, words: list[str]) -> bool:
     command = [sys.executable, "-m", f"benchmarks.bench_{name}", *words]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
-        return process.wait(TIMEOUT_S) == 0
+        return process.wait(LONG_TIMEOUT_S.get(name, TIMEOUT_S)) == 0
     except subprocess.TimeoutExpired:
         return False
     finally:

@@ -7,8 +7,9 @@ reaches a person goes through :func:`clean_text`, so terminal escapes and URL se
 import re
 from enum import IntEnum
 
+from losszero_rt.scrubbing import scrubbed
+
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_URL_SECRET = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@]*(?:@[^/\s@]*)*@")
 
 
 class ExitCode(IntEnum):
@@ -27,9 +28,9 @@ class ExitCode(IntEnum):
 
 
 def clean_text(text: str) -> str:
-    """Return one printable line: no control characters, no ``user:password@`` in URLs."""
+    """Return one printable line: no control characters, no secrets of URLs."""
     line = re.sub(r"\s*[\t\r\n]+\s*", " ", text)
-    return _URL_SECRET.sub(r"\g<scheme>***@", _ESCAPES.sub("", line))
+    return scrubbed(_ESCAPES.sub("", line))
 
 
 class LossZeroError(Exception):

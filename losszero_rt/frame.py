@@ -64,6 +64,8 @@ class Frame:
         decoded_at_s: Monotonic clock when the decoder handed the picture out.
         decode_ms: Time spent in the decoder for this frame, milliseconds.
         suspect: True when the decoder logged an error while it made this picture.
+        captured_at_s: Monotonic clock when the last packet of the picture arrived, before it was
+            decoded; None for files, which were captured another day.
     """
 
     index: int
@@ -74,6 +76,7 @@ class Frame:
     duration: int = 0
     decode_ms: float = 0.0
     suspect: bool = False
+    captured_at_s: float | None = None
 
     @property
     def time_s(self) -> float:
@@ -93,13 +96,14 @@ class LostFrame:
     Attributes:
         index: Number of the frame in its source.
         pts: Presentation time if known.
-        fate: ``corrupt`` (the decoder refused it) or ``dropped``.
+        fate: ``corrupt`` (the decoder refused it), ``dropped``, or ``late`` (it would have been
+            shown after its deadline).
         reason: Why, in one or two words, e.g. ``undecodable``, ``stride``, ``non-monotonic``.
     """
 
     index: int
     pts: int | None
-    fate: Literal["corrupt", "dropped"]
+    fate: Literal["corrupt", "dropped", "late"]
     reason: str
     nbytes: int = 0
 

@@ -4,6 +4,8 @@ from collections import Counter
 from typing import Literal
 
 Fate = Literal["shown", "late", "dropped", "corrupt"]
+# Reasons that the user asked for.
+WISHED = ("stride", "max-fps")
 
 
 class Ledger:
@@ -54,11 +56,20 @@ class Ledger:
         return self.shown + self.late + self.corrupt + self.num_dropped
 
     @property
+    def num_wished(self) -> int:
+        """Frames dropped because the user asked for it."""
+        return sum(self.dropped[reason] for reason in WISHED)
+
+    @property
+    def num_lost(self) -> int:
+        """Frames lost against the user's wish so far."""
+        return self.late + self.corrupt + self.num_dropped - self.num_wished
+
+    @property
     def lost_share(self) -> float:
         """Share of the frames read that were lost against the user's wish (0..1)."""
-        wanted = self.read - self.dropped["stride"]
-        lost = self.late + self.corrupt + self.num_dropped - self.dropped["stride"]
-        return lost / wanted if wanted else 0.0
+        wanted = self.read - self.num_wished
+        return self.num_lost / wanted if wanted else 0.0
 
     def absorb(self, other: "Ledger") -> None:
         """Add the counts of another ledger to this one."""

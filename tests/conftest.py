@@ -12,6 +12,15 @@ from tests.media import write_clip
 _SETTLE_S = 2.0
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep what tests cache apart from what the user has cached; it is empty at first."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("LOSSZERO_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """Thirty numbered frames of H.264 in mp4, without audio."""

@@ -55,3 +55,12 @@ def test_frames_left_out_by_stride_are_no_loss() -> None:
     ledger.enter()
     ledger.settle("corrupt")
     assert ledger.lost_share == pytest.approx(1 / 4)
+
+
+def test_frames_above_the_rate_that_was_asked_for_are_no_loss_but_others_are() -> None:
+    ledger = Ledger()
+    for fate, reason in (("shown", ""), ("dropped", "max-fps"), ("dropped", "newer"), ("late", "")):
+        ledger.enter()
+        ledger.settle(fate, reason=reason)  # type: ignore[arg-type]
+    assert (ledger.num_lost, ledger.num_wished) == (2, 1)
+    assert ledger.lost_share == pytest.approx(2 / 3)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from losszero_rt.cli.run import PATH, engine_options, verbosity_options
+from losszero_rt.cli.option_sets import PATH, batch_option, engine_options, verbosity_options
 from losszero_rt.cli.settings import option
 from losszero_rt.cli.streams import say
 
@@ -15,6 +15,7 @@ from losszero_rt.cli.streams import say
 @click.argument("clip", type=PATH, required=False)
 @option("--labels", type=PATH, metavar="DIR", help="Label PNG files of the clip's frames.")
 @engine_options
+@batch_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--compare",

@@ -12,11 +12,13 @@ import click
 import losszero_rt
 from losszero_rt.cli.bench import bench
 from losszero_rt.cli.inspecting import inspect, verify
+from losszero_rt.cli.live import live
 from losszero_rt.cli.run import run
 from losszero_rt.cli.settings import check_environment, settings_of
 from losszero_rt.cli.show import demo, doctor, models
 from losszero_rt.cli.streams import occupy_standard_streams, printable
 from losszero_rt.errors import ExitCode, LossZeroError, clean_text
+from losszero_rt.scrubbing import scrubbed
 
 
 class DefaultRun(click.Group):
@@ -41,7 +43,7 @@ def program() -> None:
     check_environment(os.environ, known=known)
 
 
-for _command in (run, bench, demo, models, inspect, verify, doctor):
+for _command in (run, live, bench, demo, models, inspect, verify, doctor):
     program.add_command(_command)
 
 
@@ -69,13 +71,13 @@ def _exit_code(arguments: list[str]) -> int:
         return ExitCode.SIGINT
     except LossZeroError as error:
         if _wants_traceback(arguments):
-            traceback.print_exc()
+            _print_traceback()
         return _say(str(error), code=error.exit_code)
     except BrokenPipeError:
         return ExitCode.OK  # the reader of our output has gone
     except Exception as error:
         if _wants_traceback(arguments):
-            traceback.print_exc()
+            _print_traceback()
         kind = type(error).__name__
         return _say(f"internal error: {kind}: {error}. Run again with -vv", code=ExitCode.INTERNAL)
     return result if isinstance(result, int) else ExitCode.OK
@@ -90,6 +92,12 @@ def _wants_traceback(arguments: list[str]) -> bool:
     """Say whether -v was given twice, in whatever spelling."""
     short = [word for word in arguments if re.fullmatch("-[vq]+", word)]
     return "".join(short).count("v") + arguments.count("--verbose") > 1
+
+
+def _print_traceback() -> None:
+    """Print the traceback of the exception at hand, without the secrets of addresses in it."""
+    with suppress(OSError):
+        click.echo(printable(scrubbed(traceback.format_exc()), stream=sys.stderr), err=True)
 
 
 def _say(message: str, *, code: int, context: str = "") -> int:

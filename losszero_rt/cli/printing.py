@@ -94,7 +94,8 @@ def report_text(report: dict[str, Any]) -> str:
             else ""
         ),
         f"latency  p50 {latency['p50']:.0f}  p95 {latency['p95']:.0f}  p99 {latency['p99']:.0f}"
-        f"  max {latency['max']:.0f} ms, decoded to muxer",
+        f"  max {latency['max']:.0f} ms, "
+        + ("decoded to muxer" if report["live"] is None else "captured to handed on"),
         "stages   " + "  ".join(f"{s} {stages[s]['p50']:.1f}" for s in stages) + " ms, p50",
         f"engine   {report['engine']} {report['precision']} on {report['device']}"
         f", input {_size(report['input_size'])}, batch {report['batch']}"
@@ -102,6 +103,8 @@ def report_text(report: dict[str, Any]) -> str:
         + (", loaded by --trust-engine" if report["engine_trusted_by"] == "--trust-engine" else ""),
         _model_line(report["model"]),
     ]
+    if report["live"] is not None:
+        lines.append(_live_line(report["live"]))
     if report["cam"] is not None:
         lines.append(f"drawn    CAM of {report['cam']}, in place of the class colours")
     if report["measured"] is not None:
@@ -111,6 +114,18 @@ def report_text(report: dict[str, Any]) -> str:
     if report["output"] is not None:
         lines.append(_output_line(report["output"]))
     return "\n".join(clean_text(line) for line in lines)
+
+
+def _live_line(live: dict[str, Any]) -> str:
+    declared = "" if live["rate_declared"] is None else f" of {live['rate_declared']:.4g}"
+    signal = live["signal"]
+    gaps = "no gap"
+    if signal["num_gaps"]:
+        plural = "gap" if signal["num_gaps"] == 1 else "gaps"
+        gaps = f"{signal['num_gaps']} {plural}, {signal['lost_s']:.1f} s without signal"
+    files = len(live["segments"])
+    segments = f", {files} segments" if files > 1 else ""
+    return f"source   {live['rate_measured']:.1f}{declared} FPS, {gaps}{segments}, {live['policy']}"
 
 
 def _size(size: list[int]) -> str:
@@ -124,9 +139,9 @@ def _interval(interval: list[float] | None) -> str:
 def _model_line(model: dict[str, Any]) -> str:
     kind = "checkpoint " if model["kind"] == "checkpoint" else ""
     who = f"model    {kind}{model['name']} {model['sha256'][:12]}"
-    if model["miou"] is None:
-        return f"{who}, not measured"
     state = "" if model["verified"] else "  UNVERIFIED"
+    if model["miou"] is None:
+        return f"{who}, not measured{state}"
     return (
         f"{who}: mIoU {model['miou']:.3f}"
         f"{_interval(model['miou_ci95'])} on {model['dataset']}, n={model['n']}{state}"

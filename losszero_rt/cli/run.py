@@ -1,134 +1,76 @@
 """``losszero-rt run``: the main job, and the default command."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from losszero_rt.cli.settings import config_text, load_settings, option
+from losszero_rt.cli.option_sets import (
+    PATH,
+    SECTIONS,
+    batch_option,
+    config_options,
+    encoder_options,
+    engine_options,
+    file_options,
+    picture_options,
+    verbosity_options,
+)
+from losszero_rt.cli.sections import SectionedCommand
+from losszero_rt.cli.settings import config_text, option
 
-PATH: Any = click.Path(path_type=Path)
-
-
-def parse_batch(_: click.Context, __: click.Parameter, value: str) -> int:
-    """Turn ``auto`` into 0 and anything else into a number."""
-    if value == "auto":
-        return 0
-    try:
-        return int(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r}: a number of frames, or auto") from None
-
-
-def parse_classes(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    """Split ``a,b`` into names."""
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def engine_options(function: Any) -> Any:
-    """Add the options that choose a model and how it runs."""
-    for add in (
-        option("--threads", type=int, default=0, help="CPU threads; 0 means every core."),
-        option(
-            "--batch",
-            default="auto",
-            callback=parse_batch,
-            metavar="N|auto",
-            help="Frames a submission to the engine.",
-        ),
-        option("--allow-unverified", is_flag=True, help="Accept a model without parity record."),
-        option(
-            "--trust-engine",
-            is_flag=True,
-            help="Load a TensorRT engine that somebody else built: it is code.",
-        ),
-        option("--build", is_flag=True, help="Compile a TensorRT engine now where none fits."),
-        option(
-            "--precision",
-            type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
-            default="auto",
-            help="Arithmetic; auto takes the fastest that is exact enough on the device.",
-        ),
-        option("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="Where to compute."),
-        option(
-            "--engine",
-            type=click.Choice(["auto", "openvino", "eager", "tensorrt"]),
-            default="auto",
-            help="What executes the model.",
-        ),
-        option(
-            "--model",
-            default="night-ride",
-            metavar="NAME|PATH",
-            help="Bundle, or checkpoint of a training.",
-        ),
-    ):
-        function = add(function)
-    return function
+_SECTIONS = {
+    "Outputs": (
+        "--out",
+        "--masks",
+        "--json",
+        "--report",
+        "--labels",
+        "--force",
+        "--resume",
+        "--max-loss",
+    ),
+    "Source": (
+        "--start",
+        "--duration",
+        "--stride",
+        "--stream",
+        "--decode",
+        "--max-pixels",
+        "--audio",
+    ),
+    **SECTIONS,
+}
 
 
-def verbosity_options(function: Any) -> Any:
-    """Add -v and -q."""
-    function = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")(function)
-    return click.option("-v", "--verbose", count=True, help="-v details, -vv tracebacks.")(function)
-
-
-@click.command("run", short_help="Lay classes over videos and pictures (the default command).")
+@click.command(
+    "run",
+    cls=SectionedCommand,
+    sections=_SECTIONS,
+    short_help="Lay classes over videos and pictures (the default command).",
+)
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @option("--out", type=PATH, help="Output file; a folder for several sources.")
 @engine_options
-@option(
-    "--classes",
-    default="",
-    callback=parse_classes,
-    metavar="A,B",
-    help="Classes to colour; default all but the background.",
-)
-@option("--alpha", type=float, default=0.45, help="Weight of the colour, 0 to 1.")
-@option(
-    "--palette", type=click.Choice(["safe", "classic"]), default="safe", help="Colours of classes."
-)
-@option("--legend/--no-legend", default=True, help="Draw class names and live shares.")
-@option("--hud/--no-hud", default=True, help="Draw FPS, latency, losses and mIoU.")
-@option("--objects/--no-objects", default=True, help="Draw and count objects, if the model can.")
-@option(
-    "--view",
-    type=click.Choice(["overlay", "mask", "side", "cam"]),
-    default="overlay",
-    help="What the output shows; cam is the heat of --cam alone.",
-)
-@option(
-    "--cam",
-    default="",
-    metavar="CLASS",
-    help="Draw where this class speaks, as heat, in place of the class colours.",
-)
+@batch_option
+@picture_options
 @option("--stride", type=int, default=1, help="Show every n-th frame only.")
 @option("--start", "start_s", type=float, default=0.0, help="Seconds to skip.")
 @option("--duration", "duration_s", type=float, help="Seconds to process.")
 @option("--stream", type=int, help="Index of the video stream.")
-@option("--max-pixels", type=int, default=8192 * 4320, help="Refuse larger pictures.")
-@option("--codec", default="auto", help="Encoder: auto, libx264, h264_nvenc or libvpx-vp9.")
-@option("--crf", type=int, default=23, help="Quality of the encoder; lower is better.")
-@option("--preset", default="", help="Preset of the encoder, ultrafast (default) to slow.")
+@option(
+    "--decode",
+    type=click.Choice(["cpu", "nvdec"]),
+    default="cpu",
+    help="What decodes videos; nvdec is the NVIDIA GPU of --device, the first if none is named.",
+)
+@encoder_options
 @option("--audio/--no-audio", default=True, help="Copy the sound.")
 @option("--masks", type=PATH, metavar="DIR", help="Write 8-bit PNG files of class ids.")
-@option("--json", "json", type=PATH, metavar="FILE", help="Write a JSON line for every frame.")
-@option("--report", type=PATH, metavar="FILE", help="Write the report as JSON.")
+@file_options
 @option("--labels", type=PATH, metavar="DIR", help="Measure mIoU against label PNG files.")
-@option("--force", is_flag=True, help="Overwrite outputs.")
 @option("--resume", is_flag=True, help="Go on with an interrupted output.")
 @option("--max-loss", type=float, default=0.0, help="Share of frames that may be lost, 0 to 1.")
-@click.option(
-    "--config",
-    type=PATH,
-    is_eager=True,
-    envvar="LOSSZERO_CONFIG",
-    callback=load_settings,
-    expose_value=False,
-    help="TOML file with option values.",
-)
-@click.option("--show-config", is_flag=True, help="Print every setting and its origin, then stop.")
+@config_options
 @verbosity_options
 @click.pass_context
 def run(

@@ -15,12 +15,19 @@ import click
 from click.core import ParameterSource
 
 from losszero_rt.errors import UsageError
+from losszero_rt.scrubbing import scrubbed
 
 PREFIX = "LOSSZERO_"
 CONFIG_VARIABLE = "LOSSZERO_CONFIG"
 # Names that are no options: the TOML file, the folders of labelled pictures and of caches, and
 # what makes tests fail that need a GPU and find none.
-OTHER_NAMES = (CONFIG_VARIABLE, "LOSSZERO_DATA", "LOSSZERO_CACHE", "LOSSZERO_REQUIRE_GPU")
+OTHER_NAMES = (
+    CONFIG_VARIABLE,
+    "LOSSZERO_DATA",
+    "LOSSZERO_CACHE",
+    "LOSSZERO_REQUIRE_GPU",
+    "LOSSZERO_REQUIRE_LIVE",
+)
 MAX_TOML_BYTES = 2**20
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -111,10 +118,16 @@ def config_text(context: click.Context) -> str:
             ParameterSource.ENVIRONMENT: "environment",
             ParameterSource.DEFAULT_MAP: "TOML file",
         }.get(source or ParameterSource.DEFAULT, "default")
-        value = context.params.get(parameter)
+        value = _without_secret(name, context.params.get(parameter))
         comment = "# " if value is None or value == () else ""
         lines.append(f"{comment}{name} = {_toml_value(value)}  # {origin}")
     return "\n".join(lines)
+
+
+def _without_secret(name: str, value: Any) -> Any:
+    if name == "token" and value:
+        return "***"
+    return scrubbed(value) if name == "source" and value else value
 
 
 def _toml_value(value: Any) -> str:

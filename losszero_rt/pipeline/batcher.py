@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from losszero_rt.engine import Engine, Ticket
+from losszero_rt.engine import Engine, PlanesEngine, Ticket
 from losszero_rt.frame import Frame, StreamItem
+from losszero_rt.pipeline.lane import Permits
 from losszero_rt.preprocess import InputSpec, Placement
 from losszero_rt.timings import now_s
 
@@ -29,6 +30,7 @@ class Batch:
         placements: Where each frame lies in its network input.
         preprocess_ms: Time to make the network inputs, milliseconds a frame.
         ticket: The engine's promise of the labels; None when there is no frame.
+        started_at_s: Monotonic clock when the work on its frames began.
     """
 
     items: tuple[StreamItem, ...]
@@ -36,6 +38,7 @@ class Batch:
     placements: tuple[Placement, ...]
     preprocess_ms: float
     ticket: Ticket | None
+    started_at_s: float
 
     @property
     def nbytes(self) -> int:
@@ -55,6 +58,7 @@ class Batcher:
     def __init__(self, engine: Engine, *, spec: InputSpec, num_requests: int) -> None:
         self._engine = engine
         self._spec = spec
+        self._planes_engine = engine if isinstance(engine, PlanesEngine) else None
         self._latest: deque[Ticket] = deque(maxlen=num_requests)
         self._inputs_NHWC = np.zeros((engine.info.batch, *spec.size, 3), np.uint8)
 
@@ -71,6 +75,25 @@ class Batcher:
         if waiting:
             yield self._submit(waiting)
 
+    def batches_of_one(self, items: Iterable[StreamItem], *, permits: Permits) -> Iterator[Batch]:
+        """Yield every item as a batch of its own, until the items end or the permits are closed.
+
+        Nothing waits here, for company or for the engine: a frame is asked for only once a request
+        is free for it, so that it is as new as can be.
+
+        Args:
+            items: The stream.
+            permits: One for each submission that may be unread; whoever reads it gives it back.
+        """
+        stream = iter(items)
+        while permits.take():
+            for item in stream:
+                yield self._submit([item])
+                if isinstance(item, Frame):
+                    break
+            else:
+                return
+
     def collect(self) -> None:
         """Wait for all submissions, so that those nobody read do not block the engine's requests.
 
@@ -83,11 +106,19 @@ class Batcher:
     def _submit(self, items: list[StreamItem]) -> Batch:
         frames = tuple(item for item in items if isinstance(item, Frame))
         start_s = now_s()
-        placements = tuple(
-            self._spec.fill(frame.planes, self._inputs_NHWC[k]) for k, frame in enumerate(frames)
-        )
-        preprocess_ms = (now_s() - start_s) * 1e3 / max(1, len(frames))
-        ticket = self._engine.submit(self._inputs_NHWC[: len(frames)]) if frames else None
+        if self._planes_engine is None:
+            placements = tuple(
+                self._spec.fill(frame.planes, self._inputs_NHWC[k])
+                for k, frame in enumerate(frames)
+            )
+            preprocess_ms = (now_s() - start_s) * 1e3 / max(1, len(frames))
+            ticket = self._engine.submit(self._inputs_NHWC[: len(frames)]) if frames else None
+        else:
+            # Inputs are made on the engine's own device, within the time of the submission.
+            placements = tuple(self._spec.place(frame.planes.size) for frame in frames)
+            planes = [frame.planes for frame in frames]
+            ticket = self._planes_engine.submit_planes(planes) if planes else None
+            preprocess_ms = 0.0
         if ticket is not None:
             self._latest.append(ticket)
         return Batch(
@@ -96,4 +127,5 @@ class Batcher:
             placements=placements,
             preprocess_ms=preprocess_ms,
             ticket=ticket,
+            started_at_s=start_s,
         )

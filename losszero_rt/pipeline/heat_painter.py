@@ -8,7 +8,7 @@ from losszero_rt.classmap import ClassMap
 from losszero_rt.frame import Planes, VideoInfo
 from losszero_rt.objects import Objects
 from losszero_rt.overlay import HeatBlender, HeatLegend, Hud
-from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.pipeline.stream_config import StreamConfig
 
 
 class HeatPainter:
@@ -28,7 +28,7 @@ class HeatPainter:
     """
 
     def __init__(
-        self, config: RunConfig, *, classmap: ClassMap, info: VideoInfo, chroma_444: bool
+        self, config: StreamConfig, *, classmap: ClassMap, info: VideoInfo, chroma_444: bool
     ) -> None:
         assert config.view != "mask", "the configuration refuses that"
         tone: dict[str, Any] = {

@@ -1,12 +1,13 @@
 """What a model's folder holds, and whether it may be believed, for ``inspect`` and ``verify``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from losszero_rt.bundle import Bundle
+from losszero_rt.bundle import WEIGHTS, Bundle
 from losszero_rt.engine import (
     EngineOptions,
     Model,
@@ -52,6 +53,8 @@ def verify_model(name: str | Path) -> tuple[Model, list[Check]]:
     model = open_model(name, allow_unverified=True)
     checks = [Check(what="files", found=_files_text(model))]
     if isinstance(model, Bundle):
+        if WEIGHTS in model.parity:
+            checks.append(_weights_check(model))
         checks += [_parity_check(model, engine) for engine in model.engines]
         if not model.engines:
             checks.append(Check(what="engines", fault="no compiled graph in here"))
@@ -66,18 +69,27 @@ def _files_text(model: Model) -> str:
     return f"{len(model.files)} of the recorded size and sha256, {megabytes:.1f} MB"
 
 
+def _weights_check(bundle: Bundle) -> Check:
+    fault = bundle.weights_fault
+    found = "" if fault else f"{_points_text(bundle.parity[WEIGHTS])} from the checkpoint's"
+    return Check(what="weights parity", fault=fault, found=found)
+
+
 def _parity_check(bundle: Bundle, engine: str) -> Check:
     what, fault = f"{engine} parity", bundle.parity_fault(engine)
     if fault:
         return Check(what=what, fault=fault)
     record = bundle.parity[engine]
-    found = [
-        f"{precision} {row['miou_points']:+.2f} points, worst class "
-        f"{max(row['class_points'].values(), key=abs):+.2f}"
-        for precision, row in record["precisions"].items()
-    ]
+    found = [f"{name} {_points_text(row)}" for name, row in record["precisions"].items()]
     measured = f"{record.get('dataset', 'pictures not named')}, n={record.get('n', '?')}"
-    return Check(what=what, found=f"{'; '.join(found)}, {measured}")
+    # Before the second gate nothing told of overflows, frozen engines and batches.
+    extent = "" if "gate" in record else ", points alone"
+    return Check(what=what, found=f"{'; '.join(found)}, {measured}{extent}")
+
+
+def _points_text(row: Mapping[str, Any]) -> str:
+    worst = max(row["class_points"].values(), key=abs)
+    return f"{row['miou_points']:+.2f} points, worst class {worst:+.2f}"
 
 
 def _runnable(model: Model) -> list[tuple[str, str]]:
@@ -161,7 +173,14 @@ def inspection(model: Model) -> dict[str, Any]:
     """Return everything that a model's record says, for JSON."""
     if isinstance(model, TrainedModel):
         return {"kind": "checkpoint", **model.checkpoint.as_dict()}
-    return {"kind": "bundle", "sha256": model.sha256, **model.as_dict(), "parity": model.parity}
+    return {
+        "kind": "bundle",
+        "sha256": model.sha256,
+        **model.as_dict(),
+        "parity": model.parity,
+        "verified": model.is_verified,
+        "faults": list(model.faults),
+    }
 
 
 def inspection_text(model: Model) -> str:
@@ -211,17 +230,38 @@ def _bundle_rows(bundle: Bundle) -> list[tuple[str, str]]:
         ("engines" if index == 0 else "", f"{name}: {', '.join(roles.values())}")
         for index, (name, roles) in enumerate(bundle.engines.items())
     ]
+    rows.append(("parity", _state_text(bundle)))
+    rows += [
+        ("built" if index == 0 else "", text) for index, text in enumerate(_built_texts(bundle))
+    ]
     rows += [
         ("files" if index == 0 else "", f"{record.num_bytes:>10}  {record.sha256[:12]}  {name}")
         for index, (name, record) in enumerate(sorted(bundle.files.items()))
     ]
     versions = "  ".join(f"{name} {version}" for name, version in bundle.versions.items())
     trained = "  ".join(f"{name} {value}" for name, value in bundle.data.items())
+    provenance = "  ".join(f"{name} {value}" for name, value in bundle.provenance.items())
     return [
         *rows,
         ("versions", versions),
         ("source", f"checkpoint {bundle.source_sha256[:12]}"),
+        *([("exported", provenance)] if provenance else []),
         ("data", trained or "not recorded"),
         ("licence", bundle.licence),
         ("credits", bundle.attribution),
     ]
+
+
+def _state_text(bundle: Bundle) -> str:
+    return f"UNVERIFIED: {'; '.join(bundle.faults)}" if bundle.faults else "proved at export"
+
+
+def _built_texts(bundle: Bundle) -> list[str]:
+    """Say of each engine what it was asked to run in, what was found, and where it was built."""
+    texts = []
+    for engine, roles in bundle.built.items():
+        for role, facts in roles.items():
+            asked, found = facts.get("precision", "?"), facts.get("precision_found", "?")
+            place = facts.get("gpu") or facts.get("device") or "?"
+            texts.append(f"{engine} {role}: {found} ({asked} asked for) on {place}")
+    return texts

@@ -1,6 +1,7 @@
 """Which source goes to which files; every output is checked before anything is computed."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +131,8 @@ def check_side_outputs(config: RunConfig, *, jobs: list[Job]) -> None:
     sources = [job.source for job in jobs]
     for option, path in (("--json", config.json), ("--report", config.report)):
         if path is not None:
-            _check_side_file(path, option=option, sources=sources, config=config)
+            force = config.force or config.resume
+            check_side_file(path, option=option, sources=sources, force=force)
     if config.labels is not None and not config.labels.is_dir():
         raise UsageError(
             f"--labels {config.labels} is no folder",
@@ -158,9 +160,16 @@ def _check_masks(masks: Path, *, jobs: list[Job], config: RunConfig) -> None:
         )
 
 
-def _check_side_file(path: Path, *, option: str, sources: list[Path], config: RunConfig) -> None:
+def check_side_file(
+    path: Path, *, option: str, sources: Iterable[Path] = (), force: bool = False
+) -> None:
+    """Check that a file beside the video can be written.
+
+    Raises:
+        OutputError: It cannot; the message begins with the option that named it.
+    """
     try:
-        check_writable(path, sources=sources, force=config.force or config.resume)
+        check_writable(path, sources=sources, force=force)
     except OutputError as error:
         raise OutputError(f"{option}: {error}") from error
 

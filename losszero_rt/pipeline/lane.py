@@ -1,31 +1,24 @@
-"""One thread, one bounded queue, one way to stop. The only file that knows threads.
+"""Threads, and what they hand each other. The only file that knows threads.
 
     producer thread                      consumer thread
     for item in items:   -> [ | | | ] ->   for item in lane:
         put (waits when full)                 take (waits when empty)
 
-The contract, each line a test: the queue is bounded in bytes and items; an exception of the
-producer travels to the consumer, behind the items made before it; closing wakes both sides and
-joins the thread; the end of the stream is a value in the queue, never a time-out.
+The contract, each line a test: the queue is bounded in bytes and items; a full one makes the
+producer wait, or exchanges what waits for something lesser, in place; an exception of the producer
+travels to the consumer, behind the items made before it; closing interrupts the producer, wakes
+both sides and joins the thread; the end of the stream is a value, never a time-out.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, TypeVar, cast
+
+from losszero_rt.pipeline.waiting import Sized, Waiting
 
 Item = TypeVar("Item")
 
 JOIN_TIMEOUT_S = 5.0
-
-
-class Sized(Protocol):
-    """Anything that knows how many bytes it holds."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        ...
 
 
 class _End:
@@ -44,6 +37,10 @@ class Lane(Generic[Item]):
         name: Name of the thread.
         max_items: Items the queue may hold.
         max_bytes: Bytes the queue may hold; one item is let in however large it is.
+        on_full: Asked for each waiting item, the oldest first, when the queue is full: returns
+            what takes its place, or None for an item that stays. Without it, and where nothing
+            gives way, the producer waits. It runs on the lane's thread.
+        interrupt: Ends a read that the iterator is blocked in; called once by :meth:`close`.
     """
 
     def __init__(
@@ -53,21 +50,30 @@ class Lane(Generic[Item]):
         name: str,
         max_items: int,
         max_bytes: int,
+        on_full: Callable[[Item], Item | None] | None = None,
+        interrupt: Callable[[], None] | None = None,
     ) -> None:
         self._make_items = make_items
-        self._max_items = max_items
-        self._max_bytes = max_bytes
-        self._queue: deque[Item | _End] = deque()
-        self._queued_bytes = 0
+        self._interrupt = interrupt
+        self._waiting = Waiting[Item](max_items=max_items, max_bytes=max_bytes, on_full=on_full)
+        self._end: _End | None = None
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._produce, name=name, daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[Item]:
-        """Yield the items, then raise the producer's exception if it had one."""
+        """Return the items; behind them comes the producer's exception if it had one."""
+        return cast(Iterator[Item], self.polled(None))  # without a period there is no None
+
+    def polled(self, period_s: float | None) -> Iterator[Item | None]:
+        """Yield the items, raise the producer's exception; None whenever none came for a while.
+
+        Args:
+            period_s: How long to wait for an item, seconds; None waits as long as it takes.
+        """
         while True:
-            item = self._take()
+            item = self._take(period_s)
             if isinstance(item, _End):
                 if item.error is not None:
                     raise item.error
@@ -77,17 +83,21 @@ class Lane(Generic[Item]):
     @property
     def queued_bytes(self) -> int:
         """Bytes waiting in the queue."""
-        return self._queued_bytes
+        return self._waiting.nbytes
 
     def close(self) -> None:
         """Stop the producer at its next item, empty the queue and join the thread."""
         with self._changed:
+            interrupt, self._interrupt = self._interrupt, None
             self._closed = True
-            self._queue.clear()
-            self._queued_bytes = 0
-            self._queue.append(_End())
+            self._waiting.clear()
+            self._end = _End()
             self._changed.notify_all()
-        self._thread.join(JOIN_TIMEOUT_S)
+        try:
+            if interrupt is not None:
+                interrupt()
+        finally:
+            self._thread.join(JOIN_TIMEOUT_S)
 
     def _produce(self) -> None:
         end = _End()
@@ -96,7 +106,7 @@ class Lane(Generic[Item]):
         except BaseException as error:  # handed to the consumer, whatever it is
             end = _End(error)
         with self._changed:
-            self._queue.append(end)
+            self._end = self._end or end
             self._changed.notify_all()
 
     def _feed(self, items: Iterator[Item]) -> None:
@@ -111,28 +121,104 @@ class Lane(Generic[Item]):
     def _put(self, item: Item) -> bool:
         size = cast(Sized, item).nbytes
         with self._changed:
-            while not self._closed and self._is_full(size):
+            while not self._closed and not self._waiting.has_room(size):
                 self._changed.wait()
             if self._closed:
                 return False
-            self._queue.append(item)
-            self._queued_bytes += size
+            self._waiting.put(item)
             self._changed.notify_all()
             return True
 
-    def _is_full(self, size: int) -> bool:
-        if not self._queue:
-            return False
-        too_many = len(self._queue) >= self._max_items
-        return too_many or self._queued_bytes + size > self._max_bytes
-
-    def _take(self) -> Item | _End:
+    def _take(self, period_s: float | None) -> Item | _End | None:
         with self._changed:
-            while not self._queue:
-                self._changed.wait()
-            item = self._queue[0]
-            if not isinstance(item, _End):  # the end stays, for whoever asks again
-                self._queue.popleft()
-                self._queued_bytes -= cast(Sized, item).nbytes
-                self._changed.notify_all()
+            while not self._waiting:
+                if self._end is not None:  # it stays, for whoever asks again
+                    return self._end
+                if not self._changed.wait(period_s):
+                    return None
+            item = self._waiting.take()
+            self._changed.notify_all()
             return item
+
+
+class Permits:
+    """A fixed number of permits, taken on one thread and given back on another.
+
+    Args:
+        count: Permits there are.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def take(self) -> bool:
+        """Wait for a permit and take it; False once closed."""
+        with self._changed:
+            while not self._free and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return False
+            self._free -= 1
+            return True
+
+    def give(self) -> None:
+        """Give a permit back."""
+        with self._changed:
+            self._free += 1
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Wake whoever waits; nothing is given out any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class Background:
+    """Runs one piece of work on a thread of its own, and hands on how it ended.
+
+    Args:
+        work: Called once on that thread; to end it early is up to its owner.
+        name: Name of the thread.
+    """
+
+    def __init__(self, work: Callable[[], None], *, name: str) -> None:
+        self._work = work
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the work still goes on."""
+        return self._thread.is_alive()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the work raised; None while it runs and when it ended well."""
+        return self._error
+
+    def join(self, timeout_s: float = JOIN_TIMEOUT_S) -> bool:
+        """Wait for the end of the work.
+
+        Args:
+            timeout_s: How long to wait at most, seconds.
+
+        Returns:
+            Whether it has ended; a thread that has not is left alone and dies with the process.
+
+        Raises:
+            BaseException: Whatever the work raised.
+        """
+        self._thread.join(timeout_s)
+        if self._error is not None:
+            raise self._error
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # handed to whoever joins, whatever it is
+            self._error = error

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from losszero_rt.errors import UsageError
 from losszero_rt.frame import VideoInfo
-from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.pipeline.options import NUM_REQUESTS, batch_of
 from losszero_rt.pipeline.pipeline import COMPUTED_BYTES, DECODED_BYTES, DECODED_FRAMES
+from losszero_rt.pipeline.stream_config import StreamConfig
 
 # Measured: interpreter, libraries and a network of a few million weights, before the first frame.
 _STANDING_BYTES = 300 * 2**20
@@ -21,7 +21,7 @@ def frame_bytes(info: VideoInfo) -> int:
     return height * width * 3 // 2
 
 
-def estimate_bytes(info: VideoInfo, *, config: RunConfig) -> int:
+def estimate_bytes(info: VideoInfo, *, config: StreamConfig) -> int:
     """Return roughly what a source needs at most, bytes.
 
     Beside the queues, one batch of frames is being gathered and one is painted; each queue lets
@@ -32,7 +32,7 @@ def estimate_bytes(info: VideoInfo, *, config: RunConfig) -> int:
     decoded = max(one_bytes, min(DECODED_BYTES, (DECODED_FRAMES + 1) * one_bytes))
     computed = max(batch_bytes, min(COMPUTED_BYTES, NUM_REQUESTS * batch_bytes))
     encoding = 0
-    if config.out is not None:
+    if config.writes_video:
         encoding = _CODEC_FRAMES * one_bytes * (2 if config.view == "side" else 1)
     coding = _CODEC_FRAMES * one_bytes + encoding
     return _STANDING_BYTES + decoded + computed + 2 * batch_bytes + coding
@@ -49,7 +49,7 @@ def available_bytes() -> int | None:
     return free_kib * 2**10 if room is None else min(free_kib * 2**10, room)
 
 
-def check_memory(info: VideoInfo, *, config: RunConfig) -> None:
+def check_memory(info: VideoInfo, *, config: StreamConfig) -> None:
     """Refuse a run that this machine cannot hold.
 
     Raises:

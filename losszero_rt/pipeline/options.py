@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from losszero_rt.engine import EngineOptions, Model
 from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.pipeline.stream_config import StreamConfig
 from losszero_rt.video import EncodeOptions, SourceOptions
 from losszero_rt.video.encoders import CodecName, Preset
 
@@ -12,13 +13,14 @@ from losszero_rt.video.encoders import CodecName, Preset
 NUM_REQUESTS = 4
 
 
-def engine_options(config: RunConfig) -> EngineOptions:
+def engine_options(config: StreamConfig) -> EngineOptions:
     """Return what a configuration asks of the engine; ``auto`` batches are 1 on a CPU, else 4."""
     return EngineOptions(
         device=config.device,
         precision=config.precision,
         batch=batch_of(config),
         threads=config.threads,
+        streams=config.streams,
         num_requests=NUM_REQUESTS,
         cams=bool(config.cam),
         objects=config.objects,
@@ -28,13 +30,13 @@ def engine_options(config: RunConfig) -> EngineOptions:
     )
 
 
-def batch_of(config: RunConfig) -> int:
+def batch_of(config: StreamConfig) -> int:
     """Return the frames of one submission."""
     on_gpu = config.device.startswith("cuda")
     return config.batch or (4 if on_gpu else 1)
 
 
-def encode_options(config: RunConfig) -> EncodeOptions:
+def encode_options(config: StreamConfig) -> EncodeOptions:
     """Return how a configuration wants its video encoded; names are checked on creation."""
     options = EncodeOptions(
         codec=cast(CodecName, config.codec), crf=config.crf, threads=config.threads
@@ -72,4 +74,12 @@ def source_options(config: RunConfig, *, audio: bool) -> SourceOptions:
         duration_s=config.duration_s,
         threads=config.threads,
         audio=config.audio and audio,
+        decode=config.decode,
+        gpu=_gpu_of(config.device),
     )
+
+
+def _gpu_of(device: str) -> int:
+    """Return the number of a device that is a GPU; 0, the first one, for any other."""
+    number = device.partition(":")[2]
+    return int(number) if device.startswith("cuda") and number.isdecimal() else 0

@@ -10,8 +10,8 @@ from losszero_rt.frame import Planes, VideoInfo
 from losszero_rt.ledger import Ledger
 from losszero_rt.objects import Objects
 from losszero_rt.overlay import Blender, Hud, Legend, ObjectOutlines
-from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.pipeline.detections import object_counts
+from losszero_rt.pipeline.stream_config import StreamConfig
 from losszero_rt.timings import Percentiles, now_s
 
 HUD_PERIOD_S = 0.5
@@ -30,7 +30,7 @@ class Painter:
 
     def __init__(
         self,
-        config: RunConfig,
+        config: StreamConfig,
         *,
         classmap: ClassMap,
         info: VideoInfo,
@@ -146,9 +146,10 @@ class LiveLine:
             span_s = self._handed_s[-1] - self._handed_s[0]
             fps = (len(self._handed_s) - 1) / span_s if span_s > 0 else 0.0
             p95 = Percentiles.of(self._latency_ms).p95
-            ledger = self._ledger
-            dropped = ledger.num_dropped - ledger.dropped["stride"]
-            lost = dropped + ledger.late + ledger.corrupt
             found = "" if num_objects is None else f"objects {num_objects}  "
-            self._text = f"{fps:.1f} FPS  p95 {p95:.0f} ms  lost {lost}  {found}{self._suffix}"
+            figures = self._figures(fps=fps, p95_ms=p95, num_lost=self._ledger.num_lost)
+            self._text = f"{figures}  {found}{self._suffix}"
         return self._text
+
+    def _figures(self, *, fps: float, p95_ms: float, num_lost: int) -> str:
+        return f"{fps:.1f} FPS  p95 {p95_ms:.0f} ms  lost {num_lost}"

@@ -4,26 +4,32 @@
 
 The loop runs on the caller's thread. Whatever fails first, in any stage, ends the run: lanes are
 closed from the source down, which wakes and joins every thread, and the error goes to the caller.
+
+A live source has a :class:`~losszero_rt.pipeline.flow.Flow`. Then as little as possible lies
+between capture and painting: few decoded frames wait, and a frame is taken from them only when the
+engine has a request free for it. The stages still overlap: while one frame is painted, the engine
+has the next ones.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 
 from losszero_rt.engine import Engine
 from losszero_rt.errors import LossZeroError
-from losszero_rt.frame import Cargo, Frame, LostFrame, Planes, StreamItem
+from losszero_rt.frame import Cargo, Frame, LostFrame, StreamItem
 from losszero_rt.ledger import Ledger
 from losszero_rt.objects import Objects
 from losszero_rt.overlay import class_shares
 from losszero_rt.pipeline.batcher import Batch, Batcher
-from losszero_rt.pipeline.heat_painter import HeatPainter
-from losszero_rt.pipeline.lane import Lane
+from losszero_rt.pipeline.flow import Admission, Flow, captured_at_s
+from losszero_rt.pipeline.lane import Lane, Permits
 from losszero_rt.pipeline.outlets import Outlet, StageTimes
-from losszero_rt.pipeline.painter import LiveLine, Painter
+from losszero_rt.pipeline.painter import LiveLine
 from losszero_rt.pipeline.placing import on_picture
+from losszero_rt.pipeline.ports import PicturePainter, Sink
 from losszero_rt.pipeline.report import Meter
 from losszero_rt.preprocess import InputSpec
 from losszero_rt.timings import now_s
@@ -34,22 +40,10 @@ DECODED_FRAMES = 4
 DECODED_ITEMS = 256
 DECODED_BYTES = 64 * 2**20
 COMPUTED_BYTES = 128 * 2**20
-
-
-class Sink(Protocol):
-    """Where painted frames go; :class:`losszero_rt.video.VideoSink` is one."""
-
-    def canvas(self) -> Planes:
-        """Return planes to paint into, valid until :meth:`write`."""
-        ...
-
-    def write(self, canvas: Planes, *, frame: Frame) -> None:
-        """Encode one painted frame with the frame's own time."""
-        ...
-
-    def copy(self, cargo: Cargo) -> None:
-        """Pass one packet on untouched."""
-        ...
+# Frames lost in a live run weigh nothing, but half an hour of them in one queue is enough.
+LOST_ITEMS = 2**16
+# How often a live run looks up while no frame comes.
+IDLE_S = 0.1
 
 
 class Pipeline:
@@ -64,6 +58,7 @@ class Pipeline:
         num_classes: Classes of the labels.
         frame_bytes: Size of one decoded frame.
         should_stop: Asked before every frame; True ends reading.
+        flow: How a live source chooses among its frames; None for a file, which shows them all.
     """
 
     def __init__(
@@ -77,18 +72,24 @@ class Pipeline:
         num_classes: int,
         frame_bytes: int,
         should_stop: Callable[[], bool],
+        flow: Flow | None = None,
     ) -> None:
         self._batcher = Batcher(engine, spec=spec, num_requests=num_requests)
         self._input_size = spec.size
         self._meter = meter
         self._ledger = ledger
         # One ticket is held by the compute lane, one by this loop.
-        self._computed_items = max(1, num_requests - 2)
+        self._computed_items = max(1, num_requests - 2) if flow is None else LOST_ITEMS
+        self._num_requests = num_requests
         self._num_classes = num_classes
+        num_waiting = DECODED_FRAMES if flow is None else flow.num_waiting
         # Half a frame more, so that sound in the queue does not take a frame's place.
-        self._decoded_bytes = min(DECODED_BYTES, (2 * DECODED_FRAMES + 1) * frame_bytes // 2)
+        self._decoded_bytes = min(DECODED_BYTES, (2 * num_waiting + 1) * frame_bytes // 2)
         self._should_stop = should_stop
-        self._decoded_at_s: dict[int, float] = {}
+        self._flow = flow
+        self._admission: Admission | None = None
+        self._permits: Permits | None = None
+        self._since_s: dict[int, float] = {}
         self._failures: list[LossZeroError] = []
         self._line: LiveLine | None = None
 
@@ -97,9 +98,11 @@ class Pipeline:
         items: Iterable[StreamItem],
         *,
         sink: Sink | None,
-        painter: Painter | HeatPainter | None,
+        painter: PicturePainter | None,
         line: LiveLine,
         outlets: list[Outlet],
+        interrupt: Callable[[], None] | None = None,
+        on_idle: Callable[[], None] | None = None,
     ) -> list[LossZeroError]:
         """Process a source to its end, or until a stop is requested.
 
@@ -109,41 +112,63 @@ class Pipeline:
             painter: Draws the frames.
             line: Figures drawn on the frames.
             outlets: Other takers of labels; one that fails is taken off this list.
+            interrupt: Ends a read that the source is blocked in; called once, when the run ends,
+                however it ends.
+            on_idle: Called on the caller's thread whenever no frame came for a tenth of a second.
 
         Returns:
             The errors of outlets that failed.
         """
         self._line = line
-        self._decoded_at_s.clear()
+        self._since_s.clear()
         self._failures = []
-        decoded = Lane(
-            lambda: self._read(items),
-            name="decode",
-            max_items=DECODED_ITEMS,
-            max_bytes=self._decoded_bytes,
-        )
-        computed = Lane(
-            lambda: self._batcher.batches(decoded),
-            name="compute",
-            max_items=self._computed_items,
-            max_bytes=COMPUTED_BYTES,
-        )
-        try:
-            for batch in computed:
+        with ExitStack() as ending:
+            ending.callback(self._batcher.collect)
+            decoded = self._decode(items, interrupt=interrupt)
+            if self._flow is not None:
+                self._permits = Permits(self._num_requests)
+                # Only frames weigh: what was lost on the way does not.
+                self._admission = Admission(self._flow, has_newer=lambda: decoded.queued_bytes > 0)
+            computed = Lane(
+                lambda: self._compute(decoded),
+                name="compute",
+                max_items=self._computed_items,
+                max_bytes=COMPUTED_BYTES,
+            )
+            ending.callback(computed.close)
+            if self._permits is not None:
+                ending.callback(self._permits.close)
+            ending.callback(decoded.close)
+            for batch in _polled(computed, on_idle=on_idle):
                 self._finish(batch, sink=sink, painter=painter, outlets=outlets)
-        finally:
-            decoded.close()
-            computed.close()
-            self._batcher.collect()
         self._tell(outlets, lambda outlet: outlet.close())
         return self._failures
 
     def on_muxed(self, pts: int, handed_at_s: float) -> None:
         """Hear from the sink that a frame was handed to the muxer."""
-        decoded_at_s = self._decoded_at_s.pop(pts, None)
-        if decoded_at_s is not None and self._line is not None:
-            latency_ms = self._meter.hand_on(decoded_at_s=decoded_at_s, handed_at_s=handed_at_s)
+        since_s = self._since_s.pop(pts, None)
+        if since_s is not None and self._line is not None:
+            latency_ms = self._meter.hand_on(since_s=since_s, handed_at_s=handed_at_s)
             self._line.note(handed_s=handed_at_s, latency_ms=latency_ms)
+
+    def _decode(
+        self, items: Iterable[StreamItem], *, interrupt: Callable[[], None] | None
+    ) -> Lane[StreamItem]:
+        on_full = None if self._flow is None else self._flow.on_full
+        return Lane(
+            lambda: self._read(items),
+            name="decode",
+            max_items=DECODED_ITEMS if on_full is None else LOST_ITEMS,
+            max_bytes=self._decoded_bytes,
+            on_full=on_full,
+            interrupt=interrupt,
+        )
+
+    def _compute(self, decoded: Lane[StreamItem]) -> Iterator[Batch]:
+        if self._admission is None or self._permits is None:
+            return self._batcher.batches(decoded)
+        admitted = self._admission.admitted(decoded)
+        return self._batcher.batches_of_one(admitted, permits=self._permits)
 
     def _read(self, items: Iterable[StreamItem]) -> Iterator[StreamItem]:
         for item in items:
@@ -158,10 +183,12 @@ class Pipeline:
         batch: Batch,
         *,
         sink: Sink | None,
-        painter: Painter | HeatPainter | None,
+        painter: PicturePainter | None,
         outlets: list[Outlet],
     ) -> None:
         labels_NHW = batch.ticket.result() if batch.ticket is not None else None
+        if self._permits is not None and batch.ticket is not None:
+            self._permits.give()
         found = batch.ticket.extras.objects if batch.ticket is not None else None
         shared_ms: StageTimes = {"preprocess": batch.preprocess_ms, "infer": 0.0}
         if batch.ticket is not None:
@@ -186,6 +213,10 @@ class Pipeline:
                 row += 1
                 stage_ms: StageTimes = {"decode": item.decode_ms, **shared_ms}
                 self._show(item, labels_HW, objects, cam_hw, stage_ms, sink, painter, outlets)
+                if self._admission is not None:
+                    self._admission.learn(
+                        item, admitted_at_s=batch.started_at_s, handed_at_s=now_s()
+                    )
             elif isinstance(item, LostFrame):
                 self._ledger.settle(item.fate, reason=item.reason)
                 self._tell(outlets, partial(_lose, lost=item))
@@ -200,11 +231,11 @@ class Pipeline:
         cam_hw: np.ndarray | None,
         stage_ms: StageTimes,
         sink: Sink | None,
-        painter: Painter | HeatPainter | None,
+        painter: PicturePainter | None,
         outlets: list[Outlet],
     ) -> None:
         shares = class_shares(labels_HW, num_classes=self._num_classes)
-        self._decoded_at_s[frame.pts] = frame.decoded_at_s
+        self._since_s[frame.pts] = captured_at_s(frame)
         stage_ms |= {"overlay": 0.0, "encode": 0.0}
         if sink is not None and painter is not None and self._line is not None:
             start_s = now_s()
@@ -224,6 +255,9 @@ class Pipeline:
                 "overlay": (painted_s - start_s) * 1e3,
                 "encode": (now_s() - painted_s) * 1e3,
             }
+            if self._flow is not None:
+                # Who watches a live run sees the picture now, however long an encoder keeps it.
+                self.on_muxed(frame.pts, now_s())
         else:
             self.on_muxed(frame.pts, now_s())
         for stage, value_ms in stage_ms.items():
@@ -249,3 +283,16 @@ class Pipeline:
 
 def _lose(outlet: Outlet, *, lost: LostFrame) -> None:
     outlet.lose(lost)
+
+
+def _polled(computed: Lane[Batch], *, on_idle: Callable[[], None] | None) -> Iterator[Batch]:
+    """Yield the batches; call ``on_idle`` whenever there was none with a frame for a while."""
+    heard_at_s = now_s()
+    for batch in computed.polled(None if on_idle is None else IDLE_S):
+        if batch is not None:
+            yield batch
+        if batch is not None and batch.frames:
+            heard_at_s = now_s()
+        elif on_idle is not None and (batch is None or now_s() - heard_at_s >= IDLE_S):
+            on_idle()
+            heard_at_s = now_s()

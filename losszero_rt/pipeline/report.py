@@ -12,7 +12,7 @@ import losszero_rt
 from losszero_rt.engine import EngineInfo, Model, TrainedModel
 from losszero_rt.errors import ExitCode
 from losszero_rt.ledger import Ledger
-from losszero_rt.timings import Series, StageTimings, now_s
+from losszero_rt.timings import SAMPLE_SIZE, Series, StageTimings, now_s
 
 REPORT_FORMAT = 1
 # Frames at the start that say more about caches and buffers than about the pipeline.
@@ -26,7 +26,7 @@ class Meter:
     Attributes:
         ledger: Counts by fate.
         stages: Durations by stage, one value a frame shown.
-        latency: Decoded to handed on, milliseconds, one value a frame shown.
+        latency: Decoded (live: captured) to handed on, milliseconds, one value a frame shown.
         start_s: Monotonic clock at the start of the run.
         handed_s: When each frame was handed on, seconds since ``start_s``.
     """
@@ -37,14 +37,28 @@ class Meter:
     handed_s: Series = field(default_factory=Series)
     start_s: float = field(default_factory=now_s)
 
+    @classmethod
+    def bounded(cls) -> "Meter":
+        """Return a meter whose memory stays the same however long the run is."""
+        return cls(
+            stages=StageTimings(bound=SAMPLE_SIZE),
+            latency=Series(bound=SAMPLE_SIZE),
+            handed_s=Series(bound=SAMPLE_SIZE),
+        )
+
     @property
     def num_warmup(self) -> int:
         """Frames left out of fps and latency: none when there are too few to spare."""
         return WARMUP_FRAMES if len(self.handed_s) >= 3 * WARMUP_FRAMES else 0
 
-    def hand_on(self, *, decoded_at_s: float, handed_at_s: float) -> float:
-        """Record that a frame was handed on; return its latency in milliseconds."""
-        latency_ms = (handed_at_s - decoded_at_s) * 1e3
+    def hand_on(self, *, since_s: float, handed_at_s: float) -> float:
+        """Record that a frame was handed on; return its latency in milliseconds.
+
+        Args:
+            since_s: Monotonic clock when it was decoded, or captured.
+            handed_at_s: Monotonic clock when it was handed on.
+        """
+        latency_ms = (handed_at_s - since_s) * 1e3
         self.latency.add(latency_ms)
         self.handed_s.add(handed_at_s - self.start_s)
         return latency_ms
@@ -57,10 +71,11 @@ class Meter:
 
 def rate_of(handed_s: Series, *, skip: int = 0) -> float:
     """Return (n - 1) / (last - first) over times in seconds, the first ``skip`` left out."""
-    times = handed_s.values()[skip:]
-    if times.size < 2 or times[-1] <= times[0]:
+    num_times = handed_s.num_added - skip
+    if num_times < 2:
         return 0.0
-    return float((times.size - 1) / (float(times[-1]) - float(times[0])))
+    first_s, last_s = float(handed_s.values()[skip]), handed_s.last
+    return (num_times - 1) / (last_s - first_s) if last_s > first_s else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +137,9 @@ def hud_suffix(engine: EngineInfo, model: Model) -> str:
     """Return the end of the line of figures on the picture: the score of what runs, and how."""
     miou = model.scores.get("miou")
     score = "no score" if miou is None else f"mIoU {miou:.2f}"
-    state = "" if model.is_verified else "  UNVERIFIED"
-    return f"{score}  {engine.name} {engine.precision}{state}"
+    # First, for a line that is too long for its picture loses its end.
+    state = "" if model.is_verified else "UNVERIFIED  "
+    return f"{state}{score}  {engine.name} {engine.precision}"
 
 
 def build_report(
@@ -137,8 +153,12 @@ def build_report(
     detections: dict[str, Any] | None,
     elapsed_s: float,
     exit_code: int,
+    live: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the report of a run, as the JSON schema of the project describes it."""
+    """Return the report of a run, as the JSON schema of the project describes it.
+
+    ``live`` holds what only live runs have; it is None for files.
+    """
     skip = meter.num_warmup
     return {
         "format": REPORT_FORMAT,
@@ -154,12 +174,15 @@ def build_report(
         "engine": engine.name,
         "engine_version": engine.version,
         "engine_trusted_by": engine.trusted_by or None,
+        "engine_proof": engine.proof or None,
         "device": engine.device,
         "precision": engine.precision,
         "input_size": list(engine.input_size),
         "labels_size": list(engine.labels_size),
         "batch": engine.batch,
         "threads": engine.threads,
+        "streams": engine.streams,
+        "chosen_by": engine.chosen_by or None,
         "peak_rss_mib": round(peak_rss_mib(), 1),
         "model": model_facts(model),
         "cam": cam,
@@ -167,6 +190,7 @@ def build_report(
         "detections": detections,
         "output": total_output(sources),
         "sources": [source.as_dict() for source in sources],
+        "live": live,
         "exit_code": exit_code,
     }
 

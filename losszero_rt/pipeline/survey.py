@@ -115,7 +115,9 @@ def machine_facts(*, models: Sequence[str | Path] = ()) -> dict[str, Any]:
 def _verdicts(name: str | Path) -> dict[str, str]:
     try:
         model = open_model(name, allow_unverified=True)
-        return {str(engine): verdict for engine, verdict in fits(model).items()}
+        verdicts = {str(engine): verdict for engine, verdict in fits(model).items()}
+        unproved = () if isinstance(model, TrainedModel) else model.faults
+        return verdicts | ({"UNVERIFIED": "; ".join(unproved)} if unproved else {})
     except ModelError as error:
         return {"broken": str(error)}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakSet
 
 import av.error
+from av.codec.context import Flags
 from av.packet import Packet
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
@@ -66,13 +67,23 @@ class PictureDecoder:
         max_pixels: Largest picture that may be allocated.
         ordered: False when the container's times are misordered (AVI): then losses are only
             known at the end, by number.
+        prompt: Whether a picture is handed out at once: threads share pictures instead of
+            taking turns, and none waits for later ones unless the stream reorders them.
     """
 
     def __init__(
-        self, stream: VideoStream, *, threads: int, max_pixels: int, ordered: bool
+        self,
+        stream: VideoStream,
+        *,
+        threads: int,
+        max_pixels: int,
+        ordered: bool,
+        prompt: bool = False,
     ) -> None:
         self._context: VideoCodecContext = stream.codec_context
-        self._context.thread_type = "AUTO"
+        self._context.thread_type = "SLICE" if prompt else "AUTO"
+        if prompt:
+            self._context.flags |= Flags.low_delay
         self._context.thread_count = threads or _auto_threads()
         self._context.options = {"max_pixels": str(max_pixels)}
         self._log = DecoderLog(self._context.name)

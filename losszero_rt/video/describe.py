@@ -22,10 +22,20 @@ def rate_of(video: VideoStream) -> Fraction | None:
     Streams without times are read as if they had 25 frames a second; there the codec knows better.
     """
     coded = video.codec_context.framerate if video.start_time is None else None
-    for rate in (coded, video.average_rate, video.base_rate):
-        if rate and _MIN_RATE <= rate <= _MAX_RATE:
-            return Fraction(rate)
-    return None
+    return _first_possible(coded, video.average_rate, video.base_rate)
+
+
+def live_rate_of(video: VideoStream) -> Fraction | None:
+    """Return the declared rate of a live stream, frames a second; None when it declares none.
+
+    What libav finds out by itself comes from the first few packets, and is often twice the rate.
+    """
+    return _first_possible(video.average_rate, video.codec_context.framerate)
+
+
+def _first_possible(*rates: Fraction | None) -> Fraction | None:
+    possible = (Fraction(r) for r in rates if r and _MIN_RATE <= r <= _MAX_RATE)
+    return next(possible, None)
 
 
 def describe(
@@ -69,13 +79,20 @@ def describe(
         sar=1 / sar if turned.transposed else sar,
         rotation=turned.degrees,
         num_audio=len(file.audio),
-        notes=(*file.notes, *_picture_notes(first, maker, orientation)),
+        notes=(*file.notes, *picture_notes(first, maker, orientation)),
     )
 
 
-def _picture_notes(
+def picture_notes(
     first: VideoFrame, maker: PictureMaker, orientation: Orientation | None
 ) -> tuple[str, ...]:
+    """Return lines about what was done to the pictures.
+
+    Args:
+        first: The first picture.
+        maker: What makes the planes.
+        orientation: How the picture is set upright; None when its angle cannot be undone.
+    """
     notes = []
     if orientation is None:
         notes.append("its rotation is no multiple of 90 degrees and was left as it is")

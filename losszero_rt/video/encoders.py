@@ -153,8 +153,10 @@ def _settings(codec: str, options: EncodeOptions) -> Iterator[tuple[str, str]]:
         yield from (("preset", options.preset), ("tune", "zerolatency"), ("bf", "0"))
         yield from (("crf", str(options.crf)), ("x264-params", "no-deblock=0"))
     elif codec == "h264_nvenc":
-        yield from (("preset", _NVENC_PRESETS[options.preset]), ("rc", "vbr"), ("bf", "0"))
-        yield from (("cq", str(options.crf)), ("delay", "0"))
+        yield from (("preset", _NVENC_PRESETS[options.preset]), ("bf", "0"), ("delay", "0"))
+        # To it a quality of 0 is one of its own choice, and lossless a tuning.
+        lossless = (("tune", "lossless"),)
+        yield from (("rc", "vbr"), ("cq", str(options.crf))) if options.crf else lossless
     else:
         yield from (("crf", str(options.crf)), ("b", "0"), ("row-mt", "1"))
         yield from (("deadline", "realtime"), ("cpu-used", "8"), ("lag-in-frames", "0"))

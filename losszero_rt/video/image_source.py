@@ -13,7 +13,7 @@ from losszero_rt.errors import InputError, clean_text
 from losszero_rt.frame import Frame, Planes, StreamItem, VideoInfo
 from losszero_rt.timings import now_s
 from losszero_rt.video.opening_file import check_regular
-from losszero_rt.video.source import SourceOptions
+from losszero_rt.video.source_options import SourceOptions
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 

@@ -19,8 +19,9 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from losszero_rt.errors import InputError
+from losszero_rt.video.nvdec import Decoding, accelerator, check_accelerated, no_decoder
 
-_CONTAINERS = (
+PLAIN_CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,nut,"
     "dv,gif,apng,ivf,h264,hevc,vvc,obu,av1,m4v,mjpeg,mpjpeg,h263,h261,vc1,rm,wtv,gxf,swf,nsv,"
     "yuv4mpegpipe"
@@ -51,22 +52,35 @@ class OpenFile:
     notes: tuple[str, ...]
 
 
-def open_file(path: Path, *, stream: int | None, max_pixels: int) -> OpenFile:
+def open_file(
+    path: Path,
+    *,
+    stream: int | None,
+    max_pixels: int,
+    decode: Decoding = "cpu",
+    gpu: int = 0,
+) -> OpenFile:
     """Open a video file and choose its streams.
 
     Args:
         path: File to open; taken literally, never as a pattern, an address or an option.
         stream: Index of the video stream to read; None for the best one.
         max_pixels: Largest picture that is let in, pixels.
+        decode: What is to decode it.
+        gpu: Number of the GPU, where that decodes.
 
     Raises:
-        InputError: The file cannot be read, or is no video, or holds too large a picture.
+        InputError: The file cannot be read, or is no video, or holds too large a picture, or a GPU
+            was asked for that cannot decode it.
     """
     check_regular(path)
-    container = _open_container(path, max_pixels=max_pixels)
+    container = _open_container(path, max_pixels=max_pixels, decode=decode, gpu=gpu)
     try:
         video, notes = _choose_video(container, path, stream=stream)
         _check_decoder(container, video, path)
+        if decode == "nvdec":
+            check_accelerated(video, path)
+            notes = (*notes, f"decoded by the GPU {gpu} (NVDEC)")
         _check_pixels(video, path, max_pixels=max_pixels)
         return OpenFile(
             container=container,
@@ -99,21 +113,40 @@ def check_regular(path: Path) -> None:
         raise InputError(f"{path} is empty, not a video", accepted=_ACCEPTED)
 
 
-def _open_container(path: Path, *, max_pixels: int) -> InputContainer:
+def _open_container(path: Path, *, max_pixels: int, decode: Decoding, gpu: int) -> InputContainer:
     options = {
-        "format_whitelist": _CONTAINERS,
+        "format_whitelist": PLAIN_CONTAINERS,
         "protocol_whitelist": "file",
         "max_pixels": str(max_pixels),
     }
     try:
         container: InputContainer = av.open(
-            f"file:{path.absolute()}", "r", options=options, **_TOLERANT
+            f"file:{path.absolute()}",
+            "r",
+            options=options,
+            hwaccel=accelerator(decode, gpu=gpu),
+            **_TOLERANT,
         )
         return container
-    except PermissionError as error:
-        raise InputError(f"{path}: permission denied") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise _refusal(path) from error
+        if decode == "nvdec" and _opens_without(path, max_pixels=max_pixels):
+            raise no_decoder(path, gpu=gpu, error=error) from error
+        raise _why_refused(path, error) from error
+
+
+def _opens_without(path: Path, *, max_pixels: int) -> bool:
+    """Say whether a file opens for the processor, so that what failed was the GPU."""
+    try:
+        _open_container(path, max_pixels=max_pixels, decode="cpu", gpu=0).close()
+    except InputError:
+        return False
+    return True
+
+
+def _why_refused(path: Path, error: Exception) -> InputError:
+    if isinstance(error, PermissionError):
+        return InputError(f"{path}: permission denied")
+    return _refusal(path)
 
 
 def _refusal(path: Path) -> InputError:

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,9 +18,11 @@ from losszero_rt.video.colour import colour_of
 from losszero_rt.video.completeness import Completeness
 from losszero_rt.video.decoding import MAX_BAD_PACKETS, Picture, PictureDecoder
 from losszero_rt.video.describe import describe, rate_of
+from losszero_rt.video.nvdec import why_none_decoded
 from losszero_rt.video.opening_file import OpenFile, open_file
 from losszero_rt.video.orientation import Orientation, orientation_of
 from losszero_rt.video.picture import PictureMaker
+from losszero_rt.video.source_options import SourceOptions
 from losszero_rt.video.timestamps import PtsClock, Window
 
 # Containers that store decoding times only.
@@ -32,27 +33,6 @@ _INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 _UNINDEXED_RESERVE_S = 10
 # Audio that belongs to the last frames of a bounded part may lie this far behind them.
 _INTERLEAVING_S = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceOptions:
-    """How to read a source.
-
-    Attributes:
-        stream: Index of the video stream to read; None for the best one.
-        max_pixels: Largest picture that is let in, pixels.
-        start_s: Seconds after the stream's start where reading begins.
-        duration_s: Seconds to read; None for all.
-        threads: Decoder threads; 0 for one per core.
-        audio: Whether audio packets are handed out.
-    """
-
-    stream: int | None = None
-    max_pixels: int = 8192 * 4320
-    start_s: float = 0.0
-    duration_s: float | None = None
-    threads: int = 0
-    audio: bool = True
 
 
 class VideoSource:
@@ -83,7 +63,11 @@ class VideoSource:
         self.warnings: list[str] = []
         self.incomplete: str | None = None
         self._file: OpenFile | None = open_file(
-            path, stream=options.stream, max_pixels=options.max_pixels
+            path,
+            stream=options.stream,
+            max_pixels=options.max_pixels,
+            decode=options.decode,
+            gpu=options.gpu,
         )
         self._maker: PictureMaker | None = None
         self._num_read = 0
@@ -126,7 +110,7 @@ class VideoSource:
         video, options = file.video, self._options
         self._decoder = PictureDecoder(
             video,
-            threads=options.threads,
+            threads=options.decoder_threads,
             max_pixels=options.max_pixels,
             ordered=file.container.format.name not in _UNORDERED,
         )
@@ -168,7 +152,8 @@ class VideoSource:
                 accepted=f"up to {self._completeness.duration_s or 0.0:.1f} s",
             )
         raise InputError(
-            f"{self.path}: none of its pictures can be decoded", remedy="is the file damaged?"
+            f"{self.path}: none of its pictures can be decoded",
+            remedy=why_none_decoded(self._options.decode),
         )
 
     def _read(self, file: OpenFile) -> Generator[StreamItem, None, None]:

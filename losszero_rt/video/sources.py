@@ -6,7 +6,8 @@ from pathlib import Path
 
 from losszero_rt.errors import InputError, UsageError
 from losszero_rt.video.image_source import IMAGE_SUFFIXES, StillSource, is_image
-from losszero_rt.video.source import SourceOptions, VideoSource
+from losszero_rt.video.source import VideoSource
+from losszero_rt.video.source_options import SourceOptions
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmarks.bench_gpu import claims_of, host_ms, main, row_of
+from benchmarks.gpu_extras import extra_claims
 from losszero_rt.errors import ExitCode
 
 
@@ -41,6 +42,14 @@ def figures(*, ours_ms: float, theirs_ms: float) -> dict[str, Any]:
         "end_to_end_fps": {"h264_nvenc": {"fps": None, "absent": "no session"}},
         "parity": {"label_agreement": 0.999},
     }
+
+
+@pytest.mark.parametrize(("share", "holds"), [(0.97, True), (0.8, False)])
+def test_maps_may_cost_a_tenth(share: float, holds: bool) -> None:
+    rates = {"processor": 900.0, "gpu": 1000.0}
+    maps, *rest = extra_claims({"maps": {"share": share}, "inputs_made_by": rates})
+    assert maps.holds is holds
+    assert [claim.value for claim in rest] == [900.0, 1000.0]
 
 
 @pytest.mark.parametrize(("ours_ms", "holds"), [(1.0, True), (1.9, False)])

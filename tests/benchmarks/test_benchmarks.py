@@ -21,8 +21,8 @@ from benchmarks.record import Claim, Outcome, claims_text, conduct
 from benchmarks.yolo_peer import PeerAbsentError, frame_times, prepare_peer, rate_of
 from tests.media import write_clip
 
-# What starts several programs that load torch takes longer than a few seconds.
-_SLOW = {"fidelity", "peers"}
+# What starts several programs that load torch, or a browser, takes longer than a few seconds.
+_SLOW = {"engines", "fidelity", "glass", "peers"}
 
 
 def script(name: str) -> Any:

@@ -1,11 +1,11 @@
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from losszero_rt.pipeline.lane import Lane
+from losszero_rt.pipeline.lane import Background, Lane, Permits
 
 
 @dataclass(frozen=True)
@@ -122,3 +122,126 @@ def test_chained_lanes_stop_when_closed_from_the_source_down() -> None:
     second.close()
     assert time.perf_counter() - start < 1
     assert not any(thread.name in ("a", "b") for thread in threading.enumerate())
+
+
+def lesser(parcel: Parcel) -> Parcel | None:
+    """A parcel that weighs nothing in the place of one that weighs something."""
+    return Parcel(-parcel.number, nbytes=0) if parcel.nbytes else None
+
+
+def test_full_queue_exchanges_its_oldest_in_place_and_the_producer_never_waits() -> None:
+    done = threading.Event()
+
+    def all_at_once() -> Iterator[Parcel]:
+        yield from parcels(100)
+        done.set()
+
+    lane = Lane(all_at_once, name="t", max_items=1000, max_bytes=25, on_full=lesser)
+    assert done.wait(10), "nobody takes, and still the producer ends"
+    assert lane.queued_bytes <= 25
+    assert [parcel.number for parcel in lane] == [*(-n for n in range(98)), 98, 99]
+    lane.close()
+
+
+def test_where_nothing_gives_way_the_producer_waits() -> None:
+    made = [0]
+
+    def counted() -> Iterator[Parcel]:
+        for parcel in parcels(100):
+            made[0] += 1
+            yield parcel
+
+    lane = Lane(counted, name="t", max_items=4, max_bytes=25, on_full=lesser)
+    assert wait_until_still(made) == 5, "four in the queue, most of them lesser, and one in hand"
+    assert [parcel.number for parcel in lane][-1] == 99
+    lane.close()
+
+
+def test_close_interrupts_a_producer_that_is_blocked_in_a_read() -> None:
+    silence, calls = threading.Event(), []
+
+    def stop() -> None:
+        calls.append(threading.current_thread().name)
+        silence.set()
+
+    def blocked() -> Iterator[Parcel]:
+        yield Parcel(0)
+        silence.wait(60)
+
+    lane = Lane(blocked, name="blocked", max_items=1, max_bytes=1000, interrupt=stop)
+    assert next(iter(lane)).number == 0
+    start = time.perf_counter()
+    lane.close()
+    lane.close()
+    assert time.perf_counter() - start < 4
+    assert len(calls) == 1
+    assert not any(thread.name == "blocked" for thread in threading.enumerate())
+
+
+def test_polling_tells_of_silence_and_still_hands_over_everything() -> None:
+    gate = threading.Event()
+
+    def slow() -> Iterator[Parcel]:
+        yield Parcel(0)
+        gate.wait(60)
+        yield Parcel(1)
+
+    lane = Lane(slow, name="t", max_items=4, max_bytes=1000)
+    seen: list[int | None] = []
+    for parcel in lane.polled(0.02):
+        seen.append(parcel.number if parcel else None)
+        if seen.count(None) == 3:
+            gate.set()
+    assert [number for number in seen if number is not None] == [0, 1]
+    assert seen[1:4] == [None, None, None]
+    lane.close()
+
+
+def test_permits_are_waited_for_and_closing_ends_the_wait() -> None:
+    permits = Permits(2)
+    taken: list[int] = []
+
+    def take_all() -> None:
+        while permits.take():
+            taken.append(len(taken))
+
+    taker = Background(take_all, name="taker")
+    wait_until(lambda: len(taken) == 2)
+    permits.give()
+    wait_until(lambda: len(taken) == 3)
+    assert taker.is_running
+    permits.close()
+    assert taker.join(10)
+    assert not permits.take()
+
+
+def test_background_work_hands_its_exception_to_who_joins() -> None:
+    def failing() -> None:
+        raise OSError("port taken")
+
+    work = Background(failing, name="server")
+    with pytest.raises(OSError, match="port taken"):
+        work.join(10)
+    assert isinstance(work.error, OSError)
+    assert not work.is_running
+
+
+def test_joining_work_that_does_not_end_returns_in_time() -> None:
+    gate = threading.Event()
+
+    def endless() -> None:
+        gate.wait(60)
+
+    work = Background(endless, name="server")
+    assert not work.join(0.05)
+    assert work.error is None
+    gate.set()
+    assert work.join(10)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for a condition that another thread brings about."""
+    end_s = time.perf_counter() + 20
+    while not holds():
+        assert time.perf_counter() < end_s, "it never came about"
+        time.sleep(0.005)

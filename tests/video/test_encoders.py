@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import pytest
 
 from losszero_rt.errors import OutputError, UsageError
@@ -12,8 +13,8 @@ from losszero_rt.video import (
     encoders,
     part_of,
 )
-from losszero_rt.video.encoders import candidates, cannot_open
-from tests.media import copy_clip, put
+from losszero_rt.video.encoders import add_video, candidates, cannot_open
+from tests.media import copy_clip, put, write_clip
 
 
 def test_default_encoder_follows_container_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,3 +125,31 @@ def test_remedy_is_one_that_was_not_tried() -> None:
     remedy = str(cannot_open("libx264", options=EncodeOptions()))
     assert "--codec auto" not in remedy
     assert "losszero-rt doctor" in remedy
+
+
+@pytest.mark.parametrize(
+    ("crf", "expected"),
+    [
+        (0, {"tune": "lossless"}),
+        (1, {"rc": "vbr", "cq": "1"}),
+        (23, {"rc": "vbr", "cq": "23"}),
+        (51, {"rc": "vbr", "cq": "51"}),
+    ],
+)
+def test_nvenc_is_told_a_quality_that_it_understands(
+    tmp_path: Path, crf: int, expected: dict[str, str]
+) -> None:
+    # It reads a cq of 0 as the freedom to choose one.
+    source = VideoSource(write_clip(tmp_path / "clip.mp4", num_frames=2))
+    with av.open(str(tmp_path / "out.mp4"), "w") as container:
+        stream = add_video(
+            container,
+            codec="h264_nvenc",
+            info=source.info,
+            size=source.info.size,
+            options=EncodeOptions(codec="h264_nvenc", crf=crf, preset="medium"),
+        )
+        found = stream.codec_context.options
+    source.close()
+    assert {name: found[name] for name in found if name in ("rc", "cq", "tune")} == expected
+    assert (found["preset"], found["bf"], found["delay"]) == ("p6", "0", "0")

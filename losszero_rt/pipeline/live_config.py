@@ -1,0 +1,96 @@
+"""What a live run is asked to do: one frozen value, checked on creation."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from losszero_rt.errors import UsageError
+from losszero_rt.pipeline.flow import Flow, Policy
+from losszero_rt.pipeline.stream_config import StreamConfig
+from losszero_rt.video import LiveOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveConfig(StreamConfig):
+    """Options of a live run; the command line has one flag for each.
+
+    Attributes:
+        batch: Frames a submission: one, as the first of several would wait for the others.
+        max_loss: Largest share of frames that may be lost; all of them, unless asked otherwise:
+            a live run leaves out what it cannot show in time.
+        policy: Which frames are shown when not all can be.
+        deadline_ms: Largest age of a shown frame under the policy ``deadline``, milliseconds.
+        max_fps: Frames a second to show at most; None for no limit.
+        width: Width to ask a camera for, pixels; None leaves it to the camera.
+        height: Height to ask a camera for, pixels.
+        input_fps: Rate to ask a camera for, frames a second.
+        read_timeout_s: Without a frame for so long the signal counts as lost, seconds.
+        max_reconnects: Attempts in a row that may fail before the source is given up; None for
+            no end.
+        record: Video to write; None for none.
+        segment_minutes: Begin a new file after so many minutes; None for one file.
+        show: Show a window.
+        serve: A page is served.
+    """
+
+    batch: int = 1
+    max_loss: float = 1.0
+    policy: Policy = Flow.policy
+    deadline_ms: float = Flow.deadline_ms
+    max_fps: float | None = None
+    width: int | None = None
+    height: int | None = None
+    input_fps: float | None = None
+    read_timeout_s: float = LiveOptions.read_timeout_s
+    max_reconnects: int | None = None
+    record: Path | None = None
+    segment_minutes: float | None = None
+    show: bool = False
+    serve: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require(self.batch == 1, "batch", "1 in a live run")
+        self._check_segments()
+        # They are checked on creation.
+        _ = self.flow, self.opening
+        if not (self.record or self.show or self.serve or self.json):
+            raise UsageError(
+                "no output asked for",
+                accepted="--serve [HOST:]PORT, --show, --record FILE or --json FILE",
+                remedy="add --serve 8080 and open http://127.0.0.1:8080",
+            )
+
+    @property
+    def writes_video(self) -> bool:
+        """Whether an encoder runs."""
+        return self.record is not None
+
+    @property
+    def flow(self) -> Flow:
+        """The rules by which frames are left out."""
+        return Flow(policy=self.policy, deadline_ms=self.deadline_ms, max_fps=self.max_fps)
+
+    @property
+    def opening(self) -> LiveOptions:
+        """How the source is opened and read."""
+        return LiveOptions(
+            width=self.width,
+            height=self.height,
+            input_fps=self.input_fps,
+            read_timeout_s=self.read_timeout_s,
+            max_reconnects=self.max_reconnects,
+            max_pixels=self.max_pixels,
+        )
+
+    def _check_segments(self) -> None:
+        minutes = self.segment_minutes
+        if minutes is None:
+            return
+        self._require(0 < minutes < math.inf, "segment_minutes", "more than 0 minutes")
+        if self.record is None:
+            raise UsageError(
+                f"--segment-minutes {minutes:g} without a recording",
+                accepted="--segment-minutes with --record FILE",
+                remedy="add --record ride.mp4",
+            )

@@ -1,0 +1,135 @@
+"""A live run from its address to its report."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from losszero_rt.engine import open_model
+from losszero_rt.errors import UsageError
+from losszero_rt.pipeline.jobs import check_side_file
+from losszero_rt.pipeline.lane import Background
+from losszero_rt.pipeline.live_config import LiveConfig
+from losszero_rt.pipeline.live_outputs import LivePage
+from losszero_rt.pipeline.live_run import LiveRun
+from losszero_rt.pipeline.live_window import check_window
+from losszero_rt.pipeline.options import encode_options
+from losszero_rt.pipeline.progress import Progress
+from losszero_rt.pipeline.recording import check_recording
+from losszero_rt.pipeline.stopping import StopSwitch
+from losszero_rt.video import Address, LiveOptions, LiveSource, parse_address
+
+_LOOK_PERIOD_S = 0.05
+# How long a run that was told to stop waits for a connection that is being made.
+_PATIENCE_S = 2.0
+
+
+def run_live(
+    address: str,
+    *,
+    config: LiveConfig,
+    progress: Progress,
+    page: LivePage | None = None,
+    on_served: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Show, serve and record a live source until it is told to end.
+
+    Args:
+        address: The source: a camera's number, path or name, a URL, ``lavfi:GRAPH``, ``screen``.
+        config: What to do.
+        progress: Hears how it goes.
+        page: Served while the run goes on; its port is taken before the model loads.
+        on_served: Called with the address of the page once its port is taken.
+
+    Returns:
+        The report, whose ``exit_code`` is what the process should end with. A source that is lost
+        for good, or a recording that cannot be written on, is in the report; what was recorded
+        until then is finished.
+
+    Raises:
+        LossZeroError: Nothing was shown or recorded at all.
+    """
+    check_outputs(config)
+    place = parse_address(address, options=config.opening)
+    with StopSwitch() as stop, served(page, progress=progress, on_served=on_served) as server:
+        model = open_model(config.model, allow_unverified=config.allow_unverified)
+        model.classmap.ids_of((*config.classes, *([config.cam] if config.cam else ())))
+        with LiveRun(config, model=model, progress=progress, page=page, server=server) as run:
+            source = open_live(place, options=config.opening, stop=stop)
+            if source is None:
+                return run.finish(None, stop=stop)
+            try:
+                return run.finish(run.process(source, stop=stop), stop=stop)
+            finally:
+                source.close()
+
+
+def check_outputs(config: LiveConfig) -> None:
+    """Refuse outputs that cannot be written or shown, before anything is computed.
+
+    Raises:
+        UsageError: Names do not fit, or no window can be opened.
+        OutputError: A file exists, or a folder is missing or cannot be written.
+    """
+    files = {"--record": config.record, "--json": config.json, "--report": config.report}
+    named = [path.absolute() for path in files.values() if path is not None]
+    if len(set(named)) < len(named):
+        raise UsageError(
+            "one file for two of --record, --json and --report", accepted="different names"
+        )
+    if config.record is not None:
+        check_recording(
+            config.record,
+            segments=config.segment_minutes is not None,
+            options=encode_options(config),
+            force=config.force,
+        )
+    for option, path in files.items():
+        if path is not None and option != "--record":
+            check_side_file(path, option=option, force=config.force)
+    if config.show:
+        check_window()
+
+
+@contextmanager
+def served(
+    page: LivePage | None, *, progress: Progress, on_served: Callable[[str], None] | None
+) -> Iterator[Background | None]:
+    """Serve a page while the body runs.
+
+    Raises:
+        OutputError: The port cannot be taken.
+    """
+    if page is None:
+        yield None
+        return
+    page.bind()
+    for warning in page.warnings:
+        progress.warn(f"page: {warning}")
+    if on_served is not None:
+        on_served(page.url)
+    server = Background(page.run, name="page")
+    try:
+        yield server
+    finally:
+        page.stop()
+        with suppress(Exception):  # it was said when it happened
+            server.join()
+
+
+def open_live(address: Address, *, options: LiveOptions, stop: StopSwitch) -> LiveSource | None:
+    """Open a source; None when the run was stopped meanwhile.
+
+    It is opened on a thread of its own, as connecting can take longer than a person who pressed
+    Ctrl-C will wait.
+
+    Raises:
+        InputError: It cannot be opened.
+    """
+    if stop.is_set:
+        return None
+    opened: list[LiveSource] = []
+    work = Background(lambda: opened.append(LiveSource(address, options=options)), name="connect")
+    while not work.join(_LOOK_PERIOD_S):
+        if stop.is_set and not work.join(_PATIENCE_S):
+            return None
+    return opened[0]

@@ -1,0 +1,234 @@
+"""The recording of a live run: one video, or one after the other of a given length.
+
+    NAME.mp4                          without segments
+    NAME-000.mp4, NAME-001.mp4, ...   with them
+
+Every file starts at zero with its first frame, and keeps the times between its frames: where the
+signal was lost it has a gap. A segment is finished and read back on a thread of its own, while
+the next one is being written.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from losszero_rt.errors import LossZeroError, OutputError
+from losszero_rt.frame import Cargo, Frame, Planes, VideoInfo
+from losszero_rt.pipeline.lane import Background
+from losszero_rt.video import EncodeOptions, SinkReport, VideoSink, check_output
+from losszero_rt.video.encoders import candidates
+from losszero_rt.video.output_path import format_of
+
+# A segment of hours is read back at the speed of the disk.
+FINISH_TIMEOUT_S = 600.0
+
+
+def segment_path(path: Path, *, number: int) -> Path:
+    """Return the name of a segment, e.g. ``ride-000.mp4`` for ``ride.mp4``."""
+    return path.with_name(f"{path.stem}-{number:03d}{path.suffix}")
+
+
+def check_recording(
+    path: Path, *, segments: bool, options: EncodeOptions, force: bool = False
+) -> None:
+    """Refuse a recording that must not or cannot be written, before anything is computed.
+
+    Raises:
+        UsageError: The suffix is unknown, or the named encoder does not go with it.
+        OutputError: A file of that name exists, or its directory cannot be written.
+    """
+    first = segment_path(path, number=0) if segments else path
+    check_output(first, force=force)
+    candidates(options, container=format_of(first))
+    if not segments or force:
+        return
+    name = re.compile(re.escape(path.stem) + r"-\d{3,}" + re.escape(path.suffix) + r"(\.part)?")
+    taken = sorted(other for other in path.parent.iterdir() if name.fullmatch(other.name))
+    if taken:
+        raise OutputError(
+            f"{taken[0]} exists: segments of another run",
+            accepted="a name that no segments have yet",
+            remedy="add --force to replace them",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One finished file of a recording.
+
+    Attributes:
+        report: What was written.
+        start_s: Where it starts in the time of the source, seconds.
+    """
+
+    report: SinkReport
+    start_s: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for a report."""
+        return {
+            "path": str(self.report.path),
+            "frames": self.report.frames,
+            "duration_s": self.report.duration_s,
+            "start_s": round(self.start_s, 6),
+            "codec": self.report.codec,
+        }
+
+
+class _Ending:
+    """A file that is being finished on a thread of its own."""
+
+    def __init__(self, sink: VideoSink, *, start_s: float) -> None:
+        self._sink = sink
+        self._start_s = start_s
+        self.segment: Segment | None = None
+        self.error: LossZeroError | None = None
+        self._work = Background(self._finish, name="segment")
+
+    def wait(self) -> None:
+        if not self._work.join(FINISH_TIMEOUT_S):
+            self.error = OutputError("a segment could not be finished in ten minutes")
+
+    @property
+    def ended(self) -> bool:
+        return not self._work.is_running
+
+    def _finish(self) -> None:
+        try:
+            self.segment = Segment(report=self._sink.close(), start_s=self._start_s)
+        except LossZeroError as error:
+            self.error = error
+
+
+class Recording:
+    """Takes painted frames into one file, or into segments; a sink like any other.
+
+    Args:
+        path: The file, or what the segments are named after.
+        info: Facts of the source.
+        size: (height, width) of the pictures.
+        options: How to encode.
+        segment_s: Length of a segment in the time of the source, seconds; None for one file.
+        force: Whether existing files may be replaced.
+
+    Attributes:
+        codec: Encoder in use.
+        notes: Lines a person should see.
+        finished: The files that are finished and were read back.
+        failures: Errors of segments that could not be finished while others went on.
+
+    Raises:
+        UsageError: The suffix is unknown, or the named encoder does not go with it.
+        OutputError: The file must not or cannot be written, or no encoder opens.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        info: VideoInfo,
+        size: tuple[int, int],
+        options: EncodeOptions,
+        segment_s: float | None = None,
+        force: bool = False,
+    ) -> None:
+        self._path, self._force = path, force
+        # Times are counted from a file's own first frame on.
+        self._info = replace(info, start_pts=0)
+        self._size, self._options = size, options
+        self._segment_s = segment_s
+        self.finished: list[Segment] = []
+        self.failures: list[LossZeroError] = []
+        self._endings: list[_Ending] = []
+        self._number = 0
+        self._origin_pts: int | None = None
+        self._sink: VideoSink | None = self._open()
+        self.codec = self._sink.codec
+        self.notes = tuple(self._sink.notes)
+
+    def canvas(self) -> Planes:
+        """Return planes to paint into, valid until :meth:`write`."""
+        assert self._sink is not None, "no frame comes after a failure"
+        return self._sink.canvas()
+
+    def write(self, canvas: Planes, *, frame: Frame) -> None:
+        """Encode one painted frame, in a new file when its segment is over.
+
+        Raises:
+            OutputError: The file cannot be written on; call :meth:`abort`.
+        """
+        if self._is_over(frame):
+            canvas = self._go_on(canvas)
+        if self._origin_pts is None:
+            self._origin_pts = frame.pts
+        assert self._sink is not None, "its canvas was painted"
+        self._sink.write(canvas, frame=replace(frame, pts=frame.pts - self._origin_pts))
+        self._collect(wait=False)
+
+    def copy(self, cargo: Cargo) -> None:
+        """Leave a packet out: live sources are recorded without sound."""
+
+    def close(self) -> None:
+        """Finish the last file and wait for those before it.
+
+        Raises:
+            OutputError: The last one cannot be finished, or does not hold what was written.
+        """
+        if self._origin_pts is None:
+            self.abort()
+            return
+        self._end_segment()
+        last = self._endings[-1]
+        self._collect(wait=True)
+        if last.error is not None:
+            self.failures.remove(last.error)
+            raise last.error
+
+    def abort(self) -> None:
+        """Stop after an error: what was written stays, playable; finished files stay finished."""
+        if self._sink is not None:
+            self._sink.abort()
+        self._collect(wait=True)
+
+    def _is_over(self, frame: Frame) -> bool:
+        if self._segment_s is None or self._origin_pts is None:
+            return False
+        return (frame.pts - self._origin_pts) * frame.time_base >= self._segment_s
+
+    def _go_on(self, canvas: Planes) -> Planes:
+        """Begin the next file; return its canvas with the picture that was painted for it."""
+        self._end_segment()
+        self._number += 1
+        self._sink = self._open()
+        fresh = self._sink.canvas()
+        np.copyto(fresh.y, canvas.y)
+        np.copyto(fresh.u, canvas.u)
+        np.copyto(fresh.v, canvas.v)
+        return fresh
+
+    def _end_segment(self) -> None:
+        assert self._sink is not None, "a file is open"
+        assert self._origin_pts is not None, "it has frames"
+        start_s = float(self._origin_pts * self._info.time_base)
+        self._endings.append(_Ending(self._sink, start_s=start_s))
+        self._sink, self._origin_pts = None, None
+
+    def _collect(self, *, wait: bool) -> None:
+        """Take in what became of files that were being finished, in their order."""
+        while self._endings and (wait or self._endings[0].ended):
+            ending = self._endings.pop(0)
+            ending.wait()
+            if ending.segment is not None:
+                self.finished.append(ending.segment)
+            if ending.error is not None:
+                self.failures.append(ending.error)
+
+    def _open(self) -> VideoSink:
+        number = self._number
+        path = self._path if self._segment_s is None else segment_path(self._path, number=number)
+        return VideoSink(
+            path, info=self._info, size=self._size, options=self._options, force=self._force
+        )

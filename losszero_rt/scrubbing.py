@@ -1,0 +1,69 @@
+"""Secrets taken out of texts: user names, passwords and tokens that addresses carry.
+
+Hiding too much costs a person a host name; hiding too little publishes the camera. So an address
+loses everything from its scheme to its last ``@``, and every query value with a telling name.
+"""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+_HIDDEN = "***"
+_WORD = re.compile(r"[^\s\"<>]+")
+# Signs may be percent-encoded, even twice, in an address that is handed on inside another.
+_SCHEME_END = re.compile(r"(?::|%(?:25)*3a)(?:/|%(?:25)*2f){2}", re.IGNORECASE)
+_AT = re.compile(r"@|%(?:25)*40", re.IGNORECASE)
+_NAME = re.compile(
+    r"(?:[?&;#]|%(?:25)*(?:3f|26|3b|23))[^?&;#=]{0,200}?(?:=|%(?:25)*3d)", re.IGNORECASE
+)
+_TELLING = re.compile(
+    r"token|key|pas|pwd|pw|auth|sig|secret|cred|jwt|sess|sid|otp|pin|hash|hmac|ticket|bearer"
+    r"|usr|user|login|account",
+    re.IGNORECASE,
+)
+
+
+def scrubbed(text: str) -> str:
+    """Return a text without the secrets of the addresses in it.
+
+    Args:
+        text: Any text, with any number of addresses, as they are or percent-encoded.
+
+    Returns:
+        The text; ``user:password@`` became ``***@``, and ``token=...`` became ``token=***``.
+        Scrubbing again changes nothing.
+    """
+    return _WORD.sub(_word, text)
+
+
+def _word(found: re.Match[str]) -> str:
+    word = found[0]
+    pieces: list[str] = []
+    at = 0
+    for start, end in sorted([*_userinfo(word), *_values(word)]):
+        if start > at or not pieces:
+            pieces += [word[at:start], _HIDDEN]
+        at = max(at, end)
+    return "".join(pieces) + word[at:]
+
+
+def _userinfo(word: str) -> Iterator[tuple[int, int]]:
+    """Yield what stands between the scheme and the last ``@`` of a word, as (start, end)."""
+    scheme = _SCHEME_END.search(word)
+    if scheme is not None:
+        start = scheme.end()
+        end = max((at.start() for at in _AT.finditer(word, start)), default=start)
+        if end > start:
+            yield start, end
+
+
+def _values(word: str) -> Iterator[tuple[int, int]]:
+    """Yield the values with telling names, each up to the next ``&``."""
+    at = 0
+    while name := _NAME.search(word, at):
+        at = start = name.end()
+        if _TELLING.search(unquote(name[0])):
+            end = word.find("&", start)
+            at = len(word) if end < 0 else end
+            if at > start:
+                yield start, at

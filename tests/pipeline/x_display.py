@@ -1,0 +1,124 @@
+"""A screen in memory, and what a person in front of it would do to a window."""
+
+import ctypes
+import ctypes.util
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from losszero_rt.pipeline.live_window import has_no_windows
+
+WAYS = ("q", "Escape", "closed")
+LIMIT_S = 60.0
+
+_CLIENT_MESSAGE = 33
+
+
+class _Message(ctypes.Structure):
+    """XClientMessageEvent of Xlib.h."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message_type", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+    )
+
+
+class _Event(ctypes.Union):
+    """XEvent of Xlib.h, as large as the largest."""
+
+    _fields_ = (("message", _Message), ("pad", ctypes.c_long * 24))
+
+
+def ask_to_close(display: str, *, window: int) -> None:
+    """Send a window what its cross sends when somebody clicks on it."""
+    name = ctypes.util.find_library("X11")
+    assert name is not None, "Xvfb comes with it"
+    xlib = ctypes.CDLL(name)
+    xlib.XOpenDisplay.restype = ctypes.c_void_p
+    xlib.XInternAtom.restype = ctypes.c_ulong
+    xlib.XInternAtom.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
+    xlib.XSendEvent.argtypes = (
+        ctypes.c_void_p,
+        ctypes.c_ulong,
+        ctypes.c_int,
+        ctypes.c_long,
+        ctypes.POINTER(_Event),
+    )
+    xlib.XCloseDisplay.argtypes = (ctypes.c_void_p,)
+    connection = xlib.XOpenDisplay(display.encode())
+    assert connection, f"no display {display}"
+    event = _Event()
+    event.message.type = _CLIENT_MESSAGE
+    event.message.window = window
+    event.message.message_type = xlib.XInternAtom(connection, b"WM_PROTOCOLS", 0)
+    event.message.format = 32
+    event.message.data[0] = xlib.XInternAtom(connection, b"WM_DELETE_WINDOW", 0)
+    xlib.XSendEvent(connection, window, 0, 0, ctypes.byref(event))
+    xlib.XCloseDisplay(connection)
+
+
+@contextmanager
+def x_display() -> Iterator[str]:
+    """Start a screen; yields its name. Skips the test where windows cannot be tested."""
+    for tool in ("Xvfb", "xdotool"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool}")
+    if has_no_windows():
+        pytest.skip("this OpenCV was built without windows: opencv-python-headless came last")
+    read_end, write_end = os.pipe()
+    words = [
+        "Xvfb",
+        "-displayfd",
+        str(write_end),
+        "-screen",
+        "0",
+        "1280x800x24",
+        "-nolisten",
+        "tcp",
+    ]
+    server = subprocess.Popen(words, pass_fds=[write_end], stderr=subprocess.DEVNULL)
+    os.close(write_end)
+    try:
+        with os.fdopen(read_end) as pipe:
+            yield f":{pipe.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def end_window(display: str, *, title: str, way: str, ended: Callable[[], bool]) -> None:
+    """Find a window and end it in one of :data:`WAYS`, again and again until it has ended."""
+    until = time.monotonic() + LIMIT_S
+    while not (windows := _told(display, "search", "--name", title).split()):
+        assert time.monotonic() < until, "no window came"
+        time.sleep(0.1)
+    while not ended() and time.monotonic() < until:
+        if way == "closed":
+            ask_to_close(display, window=int(windows[-1]))
+        else:
+            _told(display, "windowfocus", windows[-1])
+            _told(display, "key", "--window", windows[-1], way)
+        time.sleep(0.3)
+
+
+def _told(display: str, *words: str) -> str:
+    done = subprocess.run(
+        ["xdotool", *words],
+        env={**os.environ, "DISPLAY": display},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    return done.stdout.strip()
