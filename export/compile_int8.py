@@ -95,7 +95,9 @@ def quantise(bundle: Bundle, request: Int8Request) -> dict[str, Any]:
     sets = {"calibration": calibration}
     if request.labelled:
         sets["labelled"] = read_labelled(Path(request.labelled), split=request.split)
-    inputs = [_input_of(bundle, picture) for picture in calibration[:NUM_CALIBRATED_MAX]]
+    # Spread over the set: neighbours by name are often of one ride.
+    step = -(-len(calibration) // NUM_CALIBRATED_MAX)
+    inputs = [_input_of(bundle, picture) for picture in calibration[::step]]
     floats = cut_at_logits(bundle, cams=True)
     floats.reshape([1, *bundle.input_spec.size, 3])
     yardstick = Yardstick(floats, bundle, sets=sets)

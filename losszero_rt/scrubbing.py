@@ -14,10 +14,12 @@ _WORD = re.compile(r"[^\s\"<>]+")
 _SCHEME_END = re.compile(r"(?::|%(?:25)*3a)(?:/|%(?:25)*2f){2}", re.IGNORECASE)
 _AT = re.compile(r"@|%(?:25)*40", re.IGNORECASE)
 _NAME = re.compile(
-    r"(?:[?&;#]|%(?:25)*(?:3f|26|3b|23))[^?&;#=]{0,200}?(?:=|%(?:25)*3d)", re.IGNORECASE
+    r"(?:[?&;#/]|%(?:25)*(?:3f|26|3b|23|2f))[^?&;#=/]{0,200}?(?:=|%(?:25)*3d)", re.IGNORECASE
 )
+# Cameras take ``u`` and ``p`` too.
+_SHORT = re.compile(r"\W(?:u|p|psw)=", re.IGNORECASE)
 _TELLING = re.compile(
-    r"token|key|pas|pwd|pw|auth|sig|secret|cred|jwt|sess|sid|otp|pin|hash|hmac|ticket|bearer"
+    r"token|key|pas|psw|pwd|pw|auth|sig|secret|cred|jwt|sess|sid|otp|pin|hash|hmac|ticket|bearer"
     r"|usr|user|login|account",
     re.IGNORECASE,
 )
@@ -62,7 +64,8 @@ def _values(word: str) -> Iterator[tuple[int, int]]:
     at = 0
     while name := _NAME.search(word, at):
         at = start = name.end()
-        if _TELLING.search(unquote(name[0])):
+        plain = unquote(name[0])
+        if _TELLING.search(plain) or _SHORT.fullmatch(plain):
             end = word.find("&", start)
             at = len(word) if end < 0 else end
             if at > start:

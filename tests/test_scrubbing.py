@@ -85,3 +85,16 @@ def test_errors_are_scrubbed_where_they_are_made(user: str, password: str, host:
 def test_long_texts_take_no_long_time(piece: str) -> None:
     # Quadratic work on this much text would exceed the test's time-out.
     assert scrubbed(piece * 200_000)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://192.168.1.10:554/user=admin_password=tlJwpbo6_channel=1_stream=0.sdp?real_stream",
+        "rtsp://camera/live?u=admin&p=tlJwpbo6",
+        "rtsp://camera/live?psw=tlJwpbo6&channel=1",
+    ],
+)
+def test_words_that_cameras_use_for_secrets_are_known(address: str) -> None:
+    assert "tlJwpbo6" not in scrubbed(address)
+    assert "tlJwpbo6" not in scrubbed(f"cannot open {address}: refused")

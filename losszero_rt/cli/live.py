@@ -156,7 +156,7 @@ def live(
         config=config,
         progress=printer,
         page=page,
-        on_served=_announcer(quiet=quiet and token is not None),
+        on_served=_announcer(known=token is not None, quiet=quiet and token is not None),
     )
     printer.report(report)
     context.exit(report["exit_code"])
@@ -170,14 +170,15 @@ def open_page(place: str, *, token: str | None, cert: Any, key: Any) -> "Page":
     return Page(PageOptions(host=host, port=port, token=token, cert=cert, key=key))
 
 
-def _announcer(*, quiet: bool) -> Callable[[str], None]:
+def _announcer(*, known: bool, quiet: bool) -> Callable[[str], None]:
     """Return what prints the address of the page; a token that was made up is printed here alone.
 
-    It goes past all that takes secrets out of texts, because this one is for the person there.
+    It goes past all that takes secrets out of texts, because this one is for the person there. A
+    token that was given is known to whoever gave it, and is not printed.
     """
 
     def announce(url: str) -> None:
         if not quiet:
-            click.echo(f"watch at {url}", err=True)
+            click.echo(f"watch at {url.partition('#')[0] if known else url}", err=True)
 
     return announce

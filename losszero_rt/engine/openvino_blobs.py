@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,10 @@ def read_blob(path: Path) -> bytes | None:
     """Return a blob; None if there is none, or it is not what was written."""
     try:
         content = b"" if path.is_symlink() else path.read_bytes()
-        os.utime(path)
     except OSError:
         return None
+    with suppress(OSError):  # a cache that may only be read is a cache too
+        os.utime(path)
     digest, blob = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return blob if digest == _digest(blob) and blob else None
 

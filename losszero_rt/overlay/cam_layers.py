@@ -22,7 +22,8 @@ USUAL_LAYERS = ("encoder", "decoder", "head")
 _DECODER_STAGES = (
     "decoder.aspp",
     "decoder.seg_blocks.0",
-    "decoder.mlp_stage.0",
+    # SegFormer's maps are products, no modules: where they meet comes first.
+    "decoder.fuse_stage.1",
     "decoder.blocks.x_0_0",
     "decoder.blocks.0",
     "decoder.psp",

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from losszero_rt.engine import open_model
-from losszero_rt.errors import UsageError
+from losszero_rt.errors import LossZeroError, UsageError
 from losszero_rt.pipeline.jobs import check_side_file
 from losszero_rt.pipeline.lane import Background
 from losszero_rt.pipeline.live_config import LiveConfig
@@ -129,7 +129,12 @@ def open_live(address: Address, *, options: LiveOptions, stop: StopSwitch) -> Li
         return None
     opened: list[LiveSource] = []
     work = Background(lambda: opened.append(LiveSource(address, options=options)), name="connect")
-    while not work.join(_LOOK_PERIOD_S):
-        if stop.is_set and not work.join(_PATIENCE_S):
+    try:
+        while not work.join(_LOOK_PERIOD_S):
+            if stop.is_set and not work.join(_PATIENCE_S):
+                return None
+    except LossZeroError:
+        if stop.is_set:  # whoever asked for the end does not ask why there was no picture
             return None
+        raise
     return opened[0]

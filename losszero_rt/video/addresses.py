@@ -118,7 +118,9 @@ def _parsed(text: str) -> Address:
     if found and scheme in _KINDS:
         place = _place(scheme, found["rest"])
         return Address(kind=_KINDS[scheme], name=clean_text(text), place=place)
-    raise UsageError(f"{text!r} is no live source", accepted=_ACCEPTED)
+    # What has an @ may be an address whose scheme was forgotten, and before it stands a password.
+    came = "that source" if "@" in text or "=" in text else repr(text)
+    raise UsageError(f"{came} is no live source", accepted=_ACCEPTED)
 
 
 def _place(scheme: str, rest: str) -> Place:

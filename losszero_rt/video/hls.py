@@ -5,6 +5,7 @@ libav's own reader waits where nobody can reach it, and a playlist could send it
 Source: RFC 8216, sections 4.3 (tags) and 6.3 (what a client does).
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,9 +88,12 @@ def parse_media(text: str, *, url: str) -> MediaPlaylist:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise Unplayable("its HLS playlist has letters where numbers belong") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise Unplayable("its HLS playlist has something else where numbers belong")
+    return number
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -102,7 +102,12 @@ class LiveSource:
     def close(self) -> None:
         """Release the source, in the thread that iterates or after it. Idempotent."""
         self.stop()
-        self._items.close()
+        try:
+            self._items.close()
+        except ValueError:
+            # Another thread is still inside a connection attempt that cannot be interrupted; it
+            # holds the connection, sees the flag next, and lets go of it itself.
+            return
         self._disconnect()
         if self.signal.state != "ended":
             self._signal("ended", since_s=now_s(), reason="closed")
@@ -136,12 +141,17 @@ class LiveSource:
         """Yield what one connection gives; return what ended it, None when all is over."""
         session, fault = self._session, None
         assert session is not None, "only a connected source reads"
-        try:
-            for arrival in session.arrivals():
-                yield from self._taken(arrival)
-        except FAULTS as error:
-            # Its traceback would keep this connection alive until the next one is lost.
-            fault = error.with_traceback(None)
+        arrivals = session.arrivals()
+        while fault is None:
+            try:
+                arrival = next(arrivals, None)
+            except FAULTS as error:
+                # Its traceback would keep this connection alive until the next one is lost.
+                fault = error.with_traceback(None)
+                break
+            if arrival is None:
+                break
+            yield from self._taken(arrival)
         for _ in session.lost() if fault else ():
             yield self._loss("corrupt", "undecodable")
         if isinstance(fault, EOFError) and session.finite and not self._opening:

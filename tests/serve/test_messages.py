@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from losszero_rt.errors import UsageError
@@ -65,6 +65,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(st.sampled_from(["view", "alpha", "classes", "cam"]), JSON_VALUES))
 def test_any_wish_is_either_a_choice_or_refused(wish: dict[str, Any]) -> None:
     try:

@@ -145,3 +145,12 @@ def test_size_and_rate_are_for_devices(address: str) -> None:
 def test_senseless_options_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         LiveOptions(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["admin:sesame@192.168.1.10/stream1", "192.168.1.10/user=admin_password=sesame"]
+)
+def test_an_address_without_its_scheme_is_refused_without_being_quoted(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_address(text, options=LiveOptions())
+    assert "sesame" not in str(caught.value)

@@ -277,7 +277,9 @@ def test_playlists_are_parsed() -> None:
     [
         ('#EXT-X-KEY:METHOD=AES-128,URI="k"', "encrypted"),
         ("#EXT-X-BYTERANGE:75232@0", "parts of files"),
-        ("#EXT-X-MEDIA-SEQUENCE:many", "letters where numbers belong"),
+        ("#EXT-X-MEDIA-SEQUENCE:many", "where numbers belong"),
+        ("#EXT-X-MEDIA-SEQUENCE:inf", "where numbers belong"),
+        ("#EXT-X-TARGETDURATION:nan", "where numbers belong"),
     ],
 )
 def test_playlists_that_cannot_be_played_say_why(line: str, why: str) -> None:
