@@ -9,8 +9,10 @@ demo: $(VENV)/.base
 	$(BIN)/losszero-rt demo --out ride.mp4 --labels ride_labels --force
 	$(BIN)/losszero-rt ride.mp4 --out overlay.mp4 --labels ride_labels --report overlay.json --force
 
+# Trainings start processes of their own, and get ones that nothing else has used.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m "not gpu and not trt_plan"
+	$(BIN)/python -m pytest -n auto -m "not gpu and not trt_plan" --ignore=tests/train
+	$(BIN)/python -m pytest -n auto -m "not gpu and not trt_plan" tests/train
 
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto
