@@ -7,8 +7,8 @@ stride, and sums take the place of the stack:
 
     F [up(A f + a), up(B g + b), ...]  =  up(F1 A f + F1 a) + up(F2 B g + F2 b) + ...
 
-Over EfficientNet-Lite0 with 128 channels that is a fifth of the whole network's work. Parameters
-and their names are those of segmentation_models_pytorch.
+Over EfficientNet-Lite0 with 128 channels that saves two fifths of the whole network's work.
+Parameters and their names are those of segmentation_models_pytorch.
 
 Source: Xie et al., "SegFormer" (NeurIPS 2021), https://arxiv.org/abs/2105.15203, equation 4.
 
