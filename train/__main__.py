@@ -10,6 +10,7 @@ from train.commands.explain import explain
 from train.commands.explore import explore
 from train.commands.reproduce import reproduce
 from train.commands.run import run
+from train.commands.shift import shift
 from train.commands.split import split
 from train.commands.sweep import sweep
 from train.commands.track_bundle import track_bundle
@@ -31,6 +32,7 @@ for command in (
     sweep,
     track_bundle,
     reproduce,
+    shift,
 ):
     main.add_command(command)
 

@@ -23,7 +23,7 @@ def reproduce(
     threads: int,
     time_limit_min: float,
 ) -> None:
-    """Run all stages of a model that ships and average them; the same call goes on after a stop.
+    """Run all stages of a model and average the last; the same call goes on after a stop.
 
     The result is the checkpoint OUT/final, to be exported with ``python -m export``.
     """
