@@ -79,7 +79,9 @@ def test_what_cannot_be_shifted_is_refused_and_nothing_written(
 
 
 def test_a_network_without_a_linear_end_is_refused(trained: Path) -> None:
-    network = build_network(NetworkSpec(architecture="mask-rcnn", encoder="resnet18", decoder_channels=8))
+    network = build_network(
+        NetworkSpec(architecture="mask-rcnn", encoder="resnet18", decoder_channels=8)
+    )
     with pytest.raises(ModelError, match="any architecture but mask-rcnn"):
         shift_logits(network, shifts={"road": 1.0}, classes=read_checkpoint(trained).classes)
 
