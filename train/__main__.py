@@ -1,19 +1,24 @@
 """Command line of the training room: ``python -m train COMMAND``; one file a command."""
 
+import os
+import sys
+
 import click
 
-from losszero_rt.errors import LossZeroError
+from losszero_rt.errors import ExitCode, LossZeroError
 from train.commands.compare import compare
 from train.commands.crossval import crossval
 from train.commands.evaluate import evaluate
 from train.commands.explain import explain
 from train.commands.explore import explore
+from train.commands.outputs import guard_outputs
 from train.commands.reproduce import reproduce
 from train.commands.run import run
 from train.commands.shift import shift
 from train.commands.split import split
 from train.commands.sweep import sweep
 from train.commands.track_bundle import track_bundle
+from train.stopping import StoppedError
 
 
 @click.group()
@@ -34,12 +39,39 @@ for command in (
     reproduce,
     shift,
 ):
-    main.add_command(command)
+    main.add_command(guard_outputs(command))
+
+
+def answer() -> int:
+    """Run the command line; return its exit code, faults told as one line."""
+    try:
+        return int(main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("stopped", err=True)
+        return ExitCode.SIGINT
+    except StoppedError as stopped:
+        click.echo(f"{stopped}; {_resumption(sys.argv[1:])}", err=True)
+        return stopped.exit_code
+    except LossZeroError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # Or Python would complain of it once more when it closes its output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INTERNAL
+
+
+def _resumption(words: list[str]) -> str:
+    """Return how a command goes on after a stop."""
+    asked = main.commands.get(words[0]) if words else None
+    can_resume = asked is not None and any(option.name == "resume" for option in asked.params)
+    if can_resume and "--resume" not in words:
+        return "go on by the same command with --resume"
+    return "go on by the same command"
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except LossZeroError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(int(error.exit_code)) from None
+    raise SystemExit(int(answer()))

@@ -1,7 +1,5 @@
 """When a training writes its state, and when its time is up."""
 
-import math
-
 from losszero_rt.timings import now_s
 
 
@@ -28,11 +26,6 @@ class Clock:
     def elapsed_s(self) -> float:
         """Training time over all resumptions."""
         return now_s() - self._started_s
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether the time can ever be up."""
-        return math.isfinite(self._time_limit_s)
 
     @property
     def is_up(self) -> bool:

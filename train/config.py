@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from losszero_rt.bundle import SIDE_STEP
 from losszero_rt.classmap import NIGHT_RIDE, ClassMap
 from losszero_rt.errors import UsageError
 from losszero_rt.network import NetworkSpec
 from losszero_rt.preprocess import InputSpec
+from train.ranges import check_ranges
 from train.schedule import Schedule, rate_factor
 
 SourceName = str
@@ -171,6 +173,12 @@ class TrainConfig:
                 f"{self.network.num_classes} outputs",
                 accepted="the same number of each",
             )
+        if any(side % SIDE_STEP for side in self.input.size):
+            raise UsageError(
+                f"an input of {self.input.size[0]}x{self.input.size[1]}",
+                accepted=f"height and width in multiples of {SIDE_STEP}, as python -m export wants",
+            )
+        check_ranges(vars(self))
         self._check_background()
         self._check_choices()
         self._check_pastes()
@@ -198,8 +206,6 @@ class TrainConfig:
                 f"ema_decay {self.ema_decay}",
                 accepted="1 to batch_size micro-batches, 0 <= ema_decay < 1",
             )
-        if not 0 <= self.walker_share <= 1:
-            raise UsageError(f"walker_share {self.walker_share}", accepted="0 to 1")
         if self.patience is not None and self.patience < 1:
             raise UsageError(f"patience of {self.patience} epochs", accepted="1 or more, or none")
 

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from losszero_rt.errors import UsageError
 
 Config = TypeVar("Config")
+# How a kind of value is written on the command line.
+_KINDS = {float: "a number", bool: "true or false", str: "text", tuple: "a list: [1, 2]"}
 
 
 def dotted_names(config: object, *, prefix: str = "") -> Iterator[str]:
@@ -96,9 +98,12 @@ def _converted(value: Any, *, old: Any, name: str) -> Any:
     else:
         fits = old is None or isinstance(value, type(old))
     if not fits:
+        is_count = isinstance(old, int) and not isinstance(old, bool)
         raise UsageError(
             f"{value!r} for {name}",
             accepted=f"a value like {old!r}",
-            remedy="for whole numbers use distribution int_uniform, or list values",
+            remedy="give a whole number; in a sweep, distribution int_uniform or a list of values"
+            if is_count
+            else f"give {_KINDS.get(type(old), 'a value of that kind')}",
         )
     return value

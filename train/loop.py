@@ -10,7 +10,8 @@ Devices, processes and number formats are Lightning Fabric's (launching.py): one
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,14 @@ from train.launching import Accelerator, open_session
 from train.losses import segmentation_loss
 from train.sampling import Sampler
 from train.session import Session
-from train.state import Progress
+from train.state import Progress, has_state
+from train.stopping import StoppedError, StopSwitch
 from train.tracking import Tracker
 
 __all__ = ["Accelerator", "Data", "open_session", "take_step", "train"]
 
+# Sound losses are of the order of their weights, mostly below 100: from here none comes back.
+LOSS_MAX = 1e6
 _CPU_OUT_OF_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 
 
@@ -57,10 +61,11 @@ def train(
         config: What to do.
         data: What to do it with, the same in every process.
         out: Folder that gets ``last``, ``best``, ``best-boundary``, ``state``, ``history.json``.
-        resume: Go on from ``out/state``.
+        resume: Go on from ``out/state``; without one the training begins, and says so.
         start_from: Weights to start from instead of the configured encoder weights.
         time_limit_s: Stop after this time of this call, state written, but not before a step.
-        save_every_s: Write the state this often; a kill loses no more than this.
+        save_every_s: Write the state this often within an epoch, besides at the end of each; a
+            kill loses no more than this.
         say: Receives one line an epoch.
         tracker: Is told the loss of every step and everything about every epoch.
         accelerator: What to train on; ``auto`` takes the fastest there is.
@@ -69,34 +74,47 @@ def train(
         cam_class: Class whose heat the panels show; None takes each epoch's weakest.
 
     Raises:
-        ModelError: If ``resume`` finds no state of this training; see also :func:`take_step`.
+        ModelError: If ``resume`` finds the state of another training; see also :func:`take_step`.
+        StoppedError: If a signal asked for it; the state is written first.
     """
     clock = Clock(time_limit_s=time_limit_s, save_every_s=save_every_s)
     session = open_session(config, start_from, accelerator=accelerator, devices=devices)
     session.cam_class = None if cam_class is None else config.classes.id_of(cam_class)
     if resume:
-        session.restore(out / "state", data=data.identity())
+        _restore(session, data=data, out=out, say=say)
     progress, pace = session.progress, Pace(session.progress.step)
-    batches = _batches(session, data, workers)
     clock.start(elapsed_s=progress.elapsed_s)
-    while not is_done(progress, config):
-        loss = take_step(session, next(batches))
-        progress.elapsed_s = clock.elapsed_s
-        track_step(session, loss, tracker=tracker)
-        if config.locate(progress.step)[1] == 0:
-            close_epoch(session, pace, data=data, out=out, say=say, tracker=tracker)
-            pace = Pace(progress.step)
-        over = clock.is_limited and session.agree(clock.is_up)
-        if over or is_done(progress, config) or clock.wants_saving:
-            session.save(out / "state", data=data.identity())
-            clock.saved()
-        if over:
-            break
+    with StopSwitch() as stop, closing(_batches(session, data, workers)) as batches:
+        while not is_done(progress, config):
+            loss = take_step(session, next(batches))
+            progress.elapsed_s = clock.elapsed_s
+            track_step(session, loss, tracker=tracker)
+            epoch_is_over = config.locate(progress.step)[1] == 0
+            if epoch_is_over:
+                close_epoch(session, pace, data=data, out=out, say=say, tracker=tracker)
+                pace = Pace(progress.step)
+            over = session.agree(stop.is_set or clock.is_up)
+            if over or epoch_is_over or clock.wants_saving:
+                session.save(out / "state", data=data.identity())
+                clock.saved()
+            if over:
+                break
     session.fabric.barrier()
+    if stop.exit_code is not None:
+        told = f"stopped by a signal after step {progress.step} of {config.num_steps}"
+        raise StoppedError(stop.exit_code, told=f"{told}, the state is written")
     return progress
 
 
-def _batches(session: Session, data: Data, workers: int) -> Iterator[Batch]:
+def _restore(session: Session, *, data: Data, out: Path, say: Callable[[str], object]) -> None:
+    """Go on from the state; a training that was killed before its first one begins again."""
+    if has_state(out / "state"):
+        session.restore(out / "state", data=data.identity())
+    elif session.team.leads:
+        say(f"{out} holds no state yet: the training begins at step 0")
+
+
+def _batches(session: Session, data: Data, workers: int) -> Generator[Batch, None, None]:
     """Yield the batches of all steps that are left, this process's share of each."""
     sampler = Sampler(
         config=session.config, sources=data.sources, with_objects=session.learns_objects
@@ -119,8 +137,9 @@ def take_step(session: Session, batch: Batch) -> float:
     the same samples, so the batch stays what the recipe says.
 
     Raises:
-        ModelError: If the loss or a gradient is not finite, the weights left as they were; or if
-            memory does not suffice for a single picture.
+        ModelError: If the loss or a gradient is not finite, or the loss beyond
+            :data:`LOSS_MAX`, the weights left as they were; or if memory does not suffice for a
+            single picture.
     """
     config, learner, progress = session.config, session.learner, session.progress
     step = progress.step
@@ -140,8 +159,9 @@ def take_step(session: Session, batch: Batch) -> float:
     value = loss.item()
     # The gradients are those of all processes, so they all see the same norm.
     is_sound = math.isfinite(value) and math.isfinite(norm)
-    if not is_sound and config.precision != "fp16":
-        raise _not_finite(config, step, loss=value, norm=norm)
+    has_exploded = math.isfinite(value) and abs(value) > LOSS_MAX
+    if has_exploded or (not is_sound and config.precision != "fp16"):
+        raise _unsound(config, step, loss=value, norm=norm)
     # Loss scaling of fp16 finds its scale by overflowing now and then, and skips such steps.
     session.optimiser.step()
     progress.step += 1
@@ -155,11 +175,11 @@ def take_step(session: Session, batch: Batch) -> float:
     return value
 
 
-def _not_finite(config: TrainConfig, step: int, *, loss: float, norm: float) -> ModelError:
+def _unsound(config: TrainConfig, step: int, *, loss: float, norm: float) -> ModelError:
     slower = "start again with a lower learning rate"
-    is_loss = not math.isfinite(loss)
+    is_loss = not abs(loss) <= LOSS_MAX  # NaN is no number that is smaller.
     return ModelError(
-        f"the loss of step {step} is {loss}"
+        f"the loss of step {step} is {loss:.4g}"
         if is_loss
         else f"the gradients of step {step} are not finite: their norm is {norm}",
         remedy=slower

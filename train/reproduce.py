@@ -10,6 +10,7 @@ from losszero_rt.checkpoint import RECORD_NAME, Checkpoint, load_network, read_c
 from losszero_rt.errors import UsageError
 from losszero_rt.timings import now_s
 from train.averaging import average_checkpoints, mean_of
+from train.config import TrainConfig
 from train.data import Data
 from train.fitting import with_epochs
 from train.loop import train
@@ -79,6 +80,15 @@ RECEIPTS: dict[str, Receipt] = {
 }
 
 
+def pending_stages(name: str, *, out: Path, epochs: int | None = None) -> list[str]:
+    """Return the stages of a model that are not at their end; see :func:`reproduce`."""
+    return [
+        stage.recipe
+        for stage in _receipt(name).stages
+        if _epochs_done(out / stage.recipe) < _config(stage, epochs).num_epochs
+    ]
+
+
 def reproduce(
     name: str,
     *,
@@ -104,13 +114,9 @@ def reproduce(
     Returns:
         The record of ``out/final``; None if the time ended before.
     """
-    if name not in RECEIPTS:
-        raise UsageError(f"unknown model {name!r}", accepted=f"models: {', '.join(RECEIPTS)}")
-    receipt, until_s = RECEIPTS[name], now_s() + time_limit_s
+    receipt, until_s = _receipt(name), now_s() + time_limit_s
     for stage in receipt.stages:
-        config = recipe(stage.recipe)
-        if epochs is not None:
-            config = with_epochs(config, epochs)
+        config = _config(stage, epochs)
         folder = out / stage.recipe
         if _epochs_done(folder) >= config.num_epochs:
             continue
@@ -133,6 +139,17 @@ def reproduce(
     if not receipt.shifts:
         return mean
     return shift_checkpoint(final, shifts=receipt.shifts, out=final, val=data.val).checkpoint
+
+
+def _receipt(name: str) -> Receipt:
+    if name not in RECEIPTS:
+        raise UsageError(f"unknown model {name!r}", accepted=f"models: {', '.join(RECEIPTS)}")
+    return RECEIPTS[name]
+
+
+def _config(stage: Stage, epochs: int | None) -> TrainConfig:
+    config = recipe(stage.recipe)
+    return config if epochs is None else with_epochs(config, epochs)
 
 
 def _epochs_done(folder: Path) -> int:

@@ -75,10 +75,10 @@ class Session:
             )
 
     def agree(self, wish: bool) -> bool:
-        """Return the wish of the first process in all of them."""
+        """Return in all processes whether any of them wishes."""
         if self.team.size == 1:
             return wish
-        vote = torch.tensor(float(wish and self.team.leads), device=self.device)
+        vote = torch.tensor(float(wish), device=self.device)
         return bool(self.team.total(vote).item() > 0)
 
     def halve_micro_batches(self, share: int) -> None:

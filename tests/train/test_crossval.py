@@ -1,6 +1,8 @@
 """Cross-validation: every picture scored once, no ride on both sides, resumable."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +29,7 @@ from train.data import Data
 from train.datasets import PictureSet, Split, open_pictures
 from train.recipes import RECIPES
 from train.scored import score_all
+from train.stopping import StoppedError
 
 RIDES = ("a", "a", "b", "b", "c", "d")
 
@@ -177,6 +180,19 @@ def test_a_stopped_one_goes_on_and_ends_like_an_unbroken_one(
     assert np.array_equal(ours.matrices, theirs.matrices)
 
 
+def test_a_signal_ends_all_folds_and_the_next_call_goes_on(
+    rides: PictureSet, config: TrainConfig, tmp_path: Path
+) -> None:
+    def ask(line: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StoppedError) as stopped:
+        run([config], rides, tmp_path / "out", say=ask)
+    assert stopped.value.exit_code == 143
+    assert not (tmp_path / "out" / "fold-2").exists()
+    assert run([config], rides, tmp_path / "out", resume=True).complete
+
+
 def test_finished_folds_are_neither_trained_nor_scored_again(
     rides: PictureSet, config: TrainConfig, whole: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +258,7 @@ def test_the_command_writes_both_reports_and_goes_on_where_it_stopped(
     stopped = CliRunner().invoke(
         crossval, [*arguments, "--time-limit-min", "0"], catch_exceptions=False
     )
+    assert "looking for near-duplicates among 6 pictures" in stopped.output
     assert "0 of 2 folds done" in stopped.output
     assert not (out / "crossval.json").exists()
     done = CliRunner().invoke(crossval, arguments, catch_exceptions=False)

@@ -166,11 +166,32 @@ def test_a_damaged_record_of_a_state_is_refused(
         read_step(tmp_path)
 
 
-def test_resume_without_or_with_a_damaged_state_is_refused(
+def test_resume_without_a_state_begins_and_says_so(
     tiny_config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match=r"state\.json cannot be read"):
-        train(tiny_config, data=data, out=tmp_path, resume=True, say=str)
+    lines: list[str] = []
+    train(tiny_config, data=data, out=tmp_path / "resumed", resume=True, say=lines.append)
+    assert "holds no state yet: the training begins at step 0" in lines[0]
+    train(tiny_config, data=data, out=tmp_path / "whole", say=str)
+    assert_same(tmp_path / "whole", tmp_path / "resumed")
+
+
+def test_the_state_is_written_at_the_end_of_every_epoch(
+    tiny_config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def look(line: str) -> None:
+        # A line is said as an epoch ends, before its state is written: that of the one before is.
+        seen.append(read_step(tmp_path / "state") if has_state(tmp_path / "state") else 0)
+
+    train(tiny_config, data=data, out=tmp_path, say=look)
+    assert seen == [0, 2]
+
+
+def test_resume_with_a_damaged_state_is_refused(
+    tiny_config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
     train(tiny_config, data=data, out=tmp_path, time_limit_s=0.0, say=str)
     [tensors] = (tmp_path / "state").glob("*.safetensors")
     tensors.write_bytes(tensors.read_bytes()[:-8])

@@ -1,18 +1,25 @@
+import os
+import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from losszero_rt.checkpoint import load_network, read_checkpoint
 from losszero_rt.errors import ModelError, UsageError
 from train import reproduce as reproducing
+from train.__main__ import main
 from train.averaging import average_checkpoints, mean_of
 from train.config import TrainConfig
 from train.data import Data
 from train.datasets import LabelledPicture
 from train.recipes import RECIPES
-from train.reproduce import RECEIPTS, Receipt, Stage, reproduce
+from train.reproduce import RECEIPTS, Receipt, Stage, pending_stages, reproduce
+from train.state import read_step
+from train.stopping import StoppedError
 
 
 @pytest.fixture
@@ -63,6 +70,43 @@ def test_what_is_done_is_not_done_again(data: Data, tmp_path: Path) -> None:
     again = reproduce("tiny", data=data, out=tmp_path, say=lines.append)
     assert lines == []
     assert again == first
+
+
+@pytest.mark.usefixtures("receipt")
+def test_a_signal_ends_all_stages_and_the_same_call_goes_on(data: Data, tmp_path: Path) -> None:
+    lines: list[object] = []
+
+    def ask(line: object) -> None:
+        lines.append(line)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StoppedError) as stopped:
+        reproduce("tiny", data=data, out=tmp_path, say=ask)
+    assert stopped.value.exit_code == 143
+    assert len(lines) == 1
+    assert f"after step {read_step(tmp_path / 'one' / 'state')} of" in str(stopped.value)
+    assert pending_stages("tiny", out=tmp_path) == ["one", "two", "three"]
+    assert reproduce("tiny", data=data, out=tmp_path, say=lines.append) is not None
+    assert pending_stages("tiny", out=tmp_path) == []
+
+
+@pytest.mark.usefixtures("receipt")
+def test_what_only_training_needs_is_not_read_where_nothing_is_left_to_train(
+    tiny_config: TrainConfig, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_rides = replace(tiny_config, phases=tiny_config.phases[:1], num_rides=1)
+    stages = {name: replace(with_rides, seed=seed) for seed, name in enumerate(("one", "two"))}
+    monkeypatch.setattr(reproducing, "recipe", stages.__getitem__)
+    for name in stages:
+        monkeypatch.setitem(RECIPES, name, partial(stages.__getitem__, name))
+    made = Receipt(stages=tuple(Stage(recipe=name) for name in stages), averaged=("one", "two"))
+    monkeypatch.setitem(RECEIPTS, "tiny", made)
+    words = ["reproduce", "tiny", "--data", str(data_folder), "--out", str(tmp_path / "out")]
+    outputs = [CliRunner().invoke(main, words, catch_exceptions=False).output for _ in range(2)]
+    assert "drawing 1 rides" in outputs[0]
+    assert "drawing" not in outputs[1]
+    assert "all stages are done" in outputs[1]
+    assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]
 
 
 def test_an_unknown_model_names_those_there_are(data: Data, tmp_path: Path) -> None:

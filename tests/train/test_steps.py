@@ -194,6 +194,17 @@ def test_a_loss_that_is_no_number_ends_the_training(
         train(wild, data=data, out=tmp_path, say=str)
 
 
+def test_a_loss_that_has_exploded_ends_the_training(
+    config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    # Every number stays finite here.
+    wild = replace(
+        config, samples_per_epoch=8 * BATCH, learning_rate=1e9, warmup_share=0.0, gradient_clip=1e9
+    )
+    with pytest.raises(ModelError, match=r"the loss of step \d+ is \d.*lower learning rate"):
+        train(wild, data=data, out=tmp_path, say=str)
+
+
 def test_a_training_may_go_on_in_another_number_format(
     config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ import pytest
 from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import UsageError
 from losszero_rt.network import NetworkSpec
+from losszero_rt.preprocess import InputSpec
 from train.config import LossWeights, Phase, TrainConfig
 
 
@@ -68,6 +69,10 @@ def test_loss_weights_must_match_the_classes(tiny_config: TrainConfig) -> None:
         ({"accumulate": 0}, "1 to batch_size"),
         ({"ema_decay": 1.0}, "ema_decay < 1"),
         ({"patience": 0}, "1 or more"),
+        (
+            {"input": InputSpec(size=(97, 161), mean=(0.5,) * 3, std=(0.5,) * 3)},
+            "an input of 97x161.*multiples of 32",
+        ),
     ],
 )
 def test_impossible_options_are_refused(

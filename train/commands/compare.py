@@ -47,7 +47,7 @@ PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--time-limit-min",
-    type=float,
+    type=click.FloatRange(0),
     default=math.inf,
     help="Training time of each recipe; what it reaches by then is compared.",
 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from losszero_rt.timings import now_s
+
 if TYPE_CHECKING:
     from train.config import TrainConfig
     from train.crossval import CrossValidation
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
 )
-@click.option("--time-limit-min", type=float, default=math.inf, help="Stop, to be resumed.")
+@click.option(
+    "--time-limit-min", type=click.FloatRange(0), default=math.inf, help="Stop, to be resumed."
+)
 def crossval(
     recipe_name: str,
     more_recipes: tuple[str, ...],
@@ -69,6 +73,8 @@ def crossval(
     from train.crossval import cross_validate, fold_split
     from train.fitting import with_classes
 
+    # Preparing counts too: what is left of the time is for training.
+    begun_s = now_s()
     torch.set_num_threads(threads)
     pictures = open_measured(data_folder)
     changes = {"seed": seed, "encoder_weights": encoder_weights}
@@ -76,15 +82,18 @@ def crossval(
     recipes = [changed_recipe(name, epochs=epochs, changes=changes) for name in names]
     stages = [with_classes(config, pictures.classes) for config in recipes]
     titled = dict(zip(_stage_titles(names), stages, strict=True))
+    click.echo(f"looking for near-duplicates among {len(pictures)} pictures of {pictures.name}")
+    split = fold_split(pictures, folds=folds, seed=fold_seed)
+    others = other_sources(data_folder, config=_all_sources(stages))
     result = cross_validate(
         stages,
         pictures=pictures,
-        split=fold_split(pictures, folds=folds, seed=fold_seed),
+        split=split,
         source=main_source(stages[0]),
-        others=other_sources(data_folder, config=_all_sources(stages)),
+        others=others,
         out=out,
         resume=resume,
-        time_limit_s=60 * time_limit_min,
+        time_limit_s=60 * time_limit_min - (now_s() - begun_s),
         say=click.echo,
         accelerator=accelerator,
         workers=workers,

@@ -35,12 +35,14 @@ def explore(
 
     Writes index.html, explore.json and PNG files. Nothing is uploaded.
     """
+    from train.commands.pictures import measured_folder
     from train.explore import ExploreOptions
     from train.explore import explore as look
 
     options = ExploreOptions(
         layout=layout, split=split, verify=verify, limit=limit, rotation=rotation
     )
+    data = measured_folder(data)
     findings = look(data, out=out, options=options, say=click.echo)
     for figures in findings.classes:
         share = "n/a" if figures.pixel_share is None else f"{figures.pixel_share:7.2%}"
@@ -62,3 +64,9 @@ def explore(
         )
     if not findings.pictures:
         raise InputError(f"{data} holds no picture that can be read")
+    if not any(figures.num_pixels for figures in findings.classes):
+        raise InputError(
+            f"{data} has no labelled pixel: all masks are unlabelled throughout",
+            accepted="masks with a class id in some pixels",
+            remedy="see the masks in the report; 255 means unlabelled",
+        )

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
+
 from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import UsageError
 from losszero_rt.preprocess import InputSpec
@@ -83,10 +85,14 @@ def changed_recipe(name: str, *, epochs: int | None, changes: Mapping[str, Any])
 def other_sources(
     given: Path | None, *, config: TrainConfig
 ) -> dict[SourceName, Sequence[LabelledPicture]]:
-    """Return the pictures beside the night ride that a recipe wants and that are there."""
+    """Return the pictures beside the night ride that a recipe wants and that are there.
+
+    What takes long is told as it begins.
+    """
     sources: dict[SourceName, Sequence[LabelledPicture]] = {}
     comma10k = data_folder(given) / "comma10k"
     if config.shares.get("comma10k") and comma10k.is_dir():
+        click.echo(f"reading {comma10k}")
         sources["comma10k"] = open_pictures(comma10k, classes=config.classes, id_map=OWN_CAR_ID_MAP)
     if config.shares.get("rides") and config.num_rides:
         sources["rides"] = _drawn_rides(config.num_rides, config.input, config.walker_share)
@@ -96,4 +102,5 @@ def other_sources(
 @cache
 def _drawn_rides(num_rides: int, spec: InputSpec, walker_share: float) -> Sequence[LabelledPicture]:
     """Draw rides once for all recipes of a command: hundreds of them take a minute."""
+    click.echo(f"drawing {num_rides} rides")
     return read_rides(num_rides, spec=spec, walker_share=walker_share)

@@ -1,6 +1,7 @@
 """``python -m train reproduce``: make a model that ships again, from nothing."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,7 +15,9 @@ import click
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Stretch or cut every stage.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--time-limit-min", type=float, default=math.inf, help="Stop, to be continued.")
+@click.option(
+    "--time-limit-min", type=click.FloatRange(0), default=math.inf, help="Stop, to be continued."
+)
 def reproduce(
     name: str,
     data_folder: Path | None,
@@ -29,15 +32,20 @@ def reproduce(
     """
     import torch
 
+    from train.commands.pictures import main_source
     from train.commands.training_data import choose_split, fit_to_data, training_data
     from train.recipes import recipe
-    from train.reproduce import RECEIPTS
+    from train.reproduce import RECEIPTS, pending_stages
     from train.reproduce import reproduce as make_again
 
     torch.set_num_threads(threads)
     out = out or Path("runs") / f"reproduce-{name}"
-    stage = RECEIPTS[name].stages[-1].recipe if name in RECEIPTS else "night-ride"
-    config, pictures = fit_to_data(recipe(stage), data_folder)
+    pending = pending_stages(name, out=out, epochs=epochs)
+    config, pictures = fit_to_data(recipe(RECEIPTS[name].stages[-1].recipe), data_folder)
+    if not pending:
+        click.echo("all stages are done; averaging and scoring them")
+        # Only the pictures that are scored are needed, none that are trained on beside.
+        config = replace(config, num_rides=0, shares={main_source(config): 1.0})
     split = choose_split(pictures, given=None, out=out, fold=None, writes=True)
     data = training_data(config, pictures, split=split, fold=None, given=data_folder)
     record = make_again(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from losszero_rt.cores import num_cores
-from losszero_rt.errors import UsageError
+from losszero_rt.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from train.config import TrainConfig
@@ -35,6 +35,7 @@ _CHANGES = (
 @click.option("--data", "data_folder", type=click.Path(path_type=Path), help="Data folder.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--resume", is_flag=True, help="Go on from the last state in --out.")
+@click.option("--force", is_flag=True, help="Replace the training in --out.")
 @click.option("--start-from", type=click.Path(path_type=Path), help="Checkpoint to start from.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Stretch or cut the recipe.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything drawn.")
@@ -68,7 +69,9 @@ _CHANGES = (
 )
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--sync-norms", is_flag=True, default=None, help="Batch norms over all devices.")
-@click.option("--time-limit-min", type=float, default=math.inf, help="Stop, to be resumed.")
+@click.option(
+    "--time-limit-min", type=click.FloatRange(0), default=math.inf, help="Stop, to be resumed."
+)
 @click.option(
     "--track",
     type=click.Choice(["offline", "online", "disabled"]),
@@ -83,6 +86,7 @@ def run(
     data_folder: Path | None,
     out: Path,
     resume: bool,
+    force: bool,
     start_from: Path | None,
     epochs: int | None,
     split_path: Path | None,
@@ -100,51 +104,46 @@ def run(
     """Train a recipe."""
     import torch
 
+    from train.commands.claiming import check_out, tidied
     from train.commands.training_data import started_from
     from train.loop import train
 
-    _check_out(out, resume=resume)
+    check_out(out, resume=resume, force=force)
     torch.set_num_threads(threads)
-    config, data, tracker = _prepared(
-        _config(recipe_name, epochs, changes),
-        data_folder,
-        out,
-        split_path=split_path,
-        fold=fold,
-        resume=resume,
-        track=track,
-        upload_pictures=upload_pictures,
-    )
-    weights, data = started_from(start_from, data=data)
-    try:
-        progress = train(
+    config = _config(recipe_name, epochs, changes)
+    with tidied(out):
+        config, data, tracker = _prepared(
             config,
-            data=data,
-            out=out,
+            data_folder,
+            out,
+            split_path=split_path,
+            fold=fold,
             resume=resume,
-            start_from=weights,
-            time_limit_s=60 * time_limit_min,
-            say=click.echo,
-            tracker=tracker,
-            accelerator=accelerator,
-            devices=devices,
-            workers=_spare_cores(threads) if workers is None else workers,
-            cam_class=cam_class,
+            force=force,
+            track=track,
+            upload_pictures=upload_pictures,
         )
-    finally:
-        if tracker is not None:
-            tracker.close()
+        try:
+            weights, data = started_from(start_from, data=data)
+            progress = train(
+                config,
+                data=data,
+                out=out,
+                resume=resume,
+                start_from=weights,
+                time_limit_s=60 * time_limit_min,
+                say=click.echo,
+                tracker=tracker,
+                accelerator=accelerator,
+                devices=devices,
+                workers=_spare_cores(threads) if workers is None else workers,
+                cam_class=cam_class,
+            )
+        finally:
+            if tracker is not None:
+                tracker.close()
     if _leads():
         click.echo(_ending(progress, config))
-
-
-def _check_out(out: Path, *, resume: bool) -> None:
-    from train.state import has_state
-
-    if has_state(out / "state") and not resume:
-        raise UsageError(
-            f"{out} already holds a training", remedy="add --resume or choose another --out"
-        )
 
 
 def _ending(progress: "Progress", config: "TrainConfig") -> str:
@@ -160,6 +159,7 @@ def _ending(progress: "Progress", config: "TrainConfig") -> str:
 
 
 def _config(recipe_name: str, epochs: int | None, changes: dict[str, Any]) -> "TrainConfig":
+    from losszero_rt.network import build_network
     from train.dotted import with_values
     from train.fitting import with_epochs
     from train.recipes import recipe
@@ -168,7 +168,15 @@ def _config(recipe_name: str, epochs: int | None, changes: dict[str, Any]) -> "T
     if epochs is not None:
         config = with_epochs(config, epochs)
     asked = {name: changes[name] for name in _CHANGES if changes[name] is not None}
-    return with_values(replace(config, **asked), dict(map(_setting, changes["settings"])))
+    settings = dict(map(_setting, changes["settings"]))
+    try:
+        config = with_values(replace(config, **asked), settings)
+        if any(name.startswith("network.") for name in settings):
+            # Now, not after the data is read; only building tells whether there is such an encoder.
+            build_network(config.network)
+    except ModelError as error:
+        raise UsageError(f"--set: {error}") from error
+    return config
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -190,12 +198,14 @@ def _prepared(
     split_path: Path | None,
     fold: int | None,
     resume: bool,
+    force: bool,
     track: Any,
     upload_pictures: bool,
 ) -> "tuple[TrainConfig, Data, Tracker | None]":
     """Open the data and, in the process that leads, whoever follows the training."""
+    from train.commands.claiming import clear
     from train.commands.training_data import SPLIT_NAME, choose_split, fit_to_data, training_data
-    from train.state import read_step
+    from train.state import has_state, read_step
     from train.tracking import open_tracker
 
     own_classes = config.classes.names
@@ -203,6 +213,8 @@ def _prepared(
     leads = _leads()
     if leads and config.classes.names != own_classes:
         click.echo(f"classes of the data: {', '.join(config.classes.names)}; trained alone")
+    if leads and force:
+        clear(out)
     split = choose_split(pictures, given=split_path, out=out, fold=fold, writes=leads)
     tracker: Tracker | None = None
     versions: tuple[str, ...] = ()
@@ -212,7 +224,7 @@ def _prepared(
             mode=track,
             config=config.as_dict(),
             upload_pictures=upload_pictures,
-            resume_step=read_step(out / "state") if resume else 0,
+            resume_step=read_step(out / "state") if resume and has_state(out / "state") else 0,
             say=click.echo,
         )
         noted = tracker.artifact(

@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from losszero_rt.errors import UsageError
+from losszero_rt.errors import OutputError, UsageError
 
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write.")
+@click.option("--force", is_flag=True, help="Replace the file in --out.")
 @click.option("--ratios", help="Sizes of train, val and perhaps test.  [default: 6:2:2]")
 @click.option("--folds", type=click.IntRange(min=2), help="Equal parts instead.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the choice.")
@@ -24,6 +25,7 @@ from losszero_rt.errors import UsageError
 def split(
     data: Path,
     out: Path,
+    force: bool,
     ratios: str | None,
     folds: int | None,
     seed: int,
@@ -31,6 +33,7 @@ def split(
     copy: Path | None,
 ) -> None:
     """Divide the data set in the folder DATA, never through a ride or between near-duplicates."""
+    from train.commands.pictures import measured_folder
     from train.datasets import open_pictures, write_split
     from train.datasets.leaks import find_leaks, near_duplicates
     from train.datasets.splits import absent_classes, part_counts
@@ -40,7 +43,13 @@ def split(
     if ratios is not None and folds is not None:
         raise UsageError("--ratios and --folds exclude one another")
     sizes = DEFAULT_RATIOS if ratios is None else _sizes(ratios)
-    pictures = open_pictures(data, layout=layout, thorough=True)
+    if out.exists() and not force:
+        raise OutputError(
+            f"{out} exists",
+            accepted="a new file",
+            remedy="--force to replace it, or choose another --out",
+        )
+    pictures = open_pictures(measured_folder(data), layout=layout, thorough=True)
     duplicates = near_duplicates(pictures)
     made = make_split(
         pictures,

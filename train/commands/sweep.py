@@ -40,7 +40,9 @@ START_NAME = "start.json"
 @click.option("--resume", is_flag=True, help="Go on with the sweep in --out.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--time-limit-min", type=float, default=math.inf, help="Stop, to be resumed.")
+@click.option(
+    "--time-limit-min", type=click.FloatRange(0), default=math.inf, help="Stop, to be resumed."
+)
 @click.option(
     "--track",
     type=click.Choice(["offline", "online", "disabled"]),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import losszero_rt
+from losszero_rt.caches import VARIABLE
 from losszero_rt.cores import num_cores
 from losszero_rt.errors import InputError, OutputError, clean_text
 from train.compare.row import Speed
@@ -95,8 +96,8 @@ def measure_speed(
 
 def speed_of(reports: Sequence[dict[str, Any]], *, engine: str) -> Speed:
     """Return the speed that the reports of all rounds tell, the median round in front."""
-    rates = [float(report["fps"]) for report in reports]
-    middle = sorted(reports, key=lambda report: float(report["fps"]))[(len(reports) - 1) // 2]
+    rates = [float(report["fps"] or 0.0) for report in reports]
+    middle = sorted(reports, key=lambda report: report["fps"] or 0.0)[(len(reports) - 1) // 2]
     return Speed(
         engine=engine,
         fps=round(statistics.median(rates), 3),
@@ -134,14 +135,17 @@ def _run_clip(clip: Clip, model: Path, engine: str, out: Path, report: Path) -> 
 
 
 def _run(package: str, words: Sequence[str]) -> None:
-    """Run ``python -m package`` without any setting of this process; RefusedError if it fails."""
+    """Run ``python -m package`` without any setting of this process; RefusedError if it fails.
+
+    Where caches lie is no setting of a run.
+    """
     ours = ("LOSSZERO_", "OMP_", "MKL_")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    kept = {k: v for k, v in os.environ.items() if k == VARIABLE or not k.startswith(ours)}
     try:
         done = subprocess.run(
             [sys.executable, "-m", package, *words],
             cwd=ROOT,
-            env=environment,
+            env=kept,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -1,5 +1,6 @@
 """Opening a data set of any known layout."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from train.datasets.picture_set import PictureSet
 
 # The first that recognises a folder reads it, so the particular come before the general.
 LAYOUTS: tuple[Layout, ...] = (motorcycle, cityscapes, camvid, comma10k, id_masks, parking)
+_NAMED_MAX = 6
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
 
@@ -123,7 +125,17 @@ def _chosen(folder: Path, layout: str) -> Layout:
         if each.recognises(folder):
             return each
     shapes = "; ".join(f"{each.NAME}: {each.SHAPE}" for each in LAYOUTS)
-    raise InputError(f"{folder} lies in no known layout", accepted=shapes)
+    raise InputError(
+        f"{folder} lies in no known layout", accepted=shapes, remedy=_inner_sets(folder)
+    )
+
+
+def _inner_sets(folder: Path) -> str:
+    """Return which folders within would do, in words; empty where none would."""
+    inner = (path for path in sorted(folder.iterdir()) if path.is_dir())
+    fitting = (path for path in inner if any(each.recognises(path) for each in LAYOUTS))
+    named = ", ".join(map(str, itertools.islice(fitting, _NAMED_MAX)))
+    return named and f"name a folder within that does: {named}"
 
 
 def _refuse_archive(folder: Path) -> None:

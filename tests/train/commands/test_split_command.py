@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from losszero_rt.errors import InputError, UsageError
+from losszero_rt.errors import InputError, OutputError, UsageError
 from tests.train.datasets.drawn_layouts import scene, write, write_id_masks, write_motorcycle
 from train.__main__ import main
 from train.datasets import check_split, open_pictures, read_split
@@ -83,3 +83,30 @@ def test_options_that_mean_nothing_are_usage_errors(
     folder = write_id_masks(tmp_path / "data")
     with pytest.raises(UsageError):
         run(folder, "--out", tmp_path / "split.json", *options)
+
+
+def test_a_split_is_not_replaced_unasked(tmp_path: Path) -> None:
+    folder, out = write_id_masks(tmp_path / "data"), tmp_path / "split.json"
+    run(folder, "--out", out)
+    kept = out.read_bytes()
+    with pytest.raises(OutputError, match="--force"):
+        run(folder, "--out", out, "--folds", 3)
+    assert out.read_bytes() == kept
+    run(folder, "--out", out, "--folds", 3, "--force")
+    assert read_split(out).scheme == "folds 3"
+
+
+def test_the_folder_of_all_data_sets_means_its_night_ride(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    for name, data in (("whole", data_folder), ("inner", data_folder / "night_ride")):
+        run(data, "--out", tmp_path / name, "--ratios", "3:1")
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "inner").read_bytes()
+
+
+def test_a_folder_of_no_layout_names_those_within_that_would_do(tmp_path: Path) -> None:
+    folder = write_id_masks(tmp_path / "all" / "mine")
+    (tmp_path / "all" / "empty").mkdir()
+    with pytest.raises(InputError) as refused:
+        run(tmp_path / "all", "--out", tmp_path / "split.json")
+    assert str(refused.value).endswith(f"name a folder within that does: {folder}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from train.compare import running
 from train.compare.running import (
     Clip,
     RefusedError,
@@ -49,6 +50,20 @@ def test_a_model_that_the_runtime_refuses_has_a_reason_and_no_figure(
     assert speed.fps is None
     assert "nothing" in speed.absent
     assert "Traceback" not in speed.absent
+
+
+def test_programs_are_run_without_settings_but_with_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "said.py").write_text(
+        "import os, sys\n"
+        "sys.exit(' '.join(f'{k}={v}' for k, v in os.environ.items() if k.startswith('LOSSZERO')))"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("LOSSZERO_ALPHA", "0.2")
+    monkeypatch.setenv("LOSSZERO_CACHE", "/tmp/of-this-test")
+    with pytest.raises(RefusedError, match=r"^LOSSZERO_CACHE=/tmp/of-this-test$"):
+        running._run("said", [])
 
 
 def test_a_checkpoint_that_the_export_refuses_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from losszero_rt.errors import ExitCode, LossZeroError
+from losszero_rt.errors import ExitCode, InputError, LossZeroError
 from tests.train.explore.parking_data import write_lot
 from train.__main__ import main
 
@@ -278,3 +278,15 @@ def write_motorcycle(folder: Path, *, agree: bool) -> Path:
     }
     (folder / "COCO_motorcycle (pixel).json").write_text(json.dumps(record))
     return folder
+
+
+def test_masks_without_a_labelled_pixel_are_reported_and_refused(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    for path in (data_folder / "night_ride" / "masks").iterdir():
+        cv2.imwrite(str(path), np.full((72, 126), 255, np.uint8))
+    # The folder of all data sets means its night ride, as for the other commands.
+    result = run(data_folder, "--out", tmp_path / "report")
+    assert isinstance(result.exception, InputError)
+    assert "no labelled pixel" in str(result.exception)
+    assert read_findings(tmp_path / "report")["unlabelled_pixels"] == 4 * 72 * 126
