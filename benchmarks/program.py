@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.options import ROOT, Options
+from losszero_rt.caches import VARIABLE
 from losszero_rt.timings import now_s
 
 TIMEOUT_S = 600.0
@@ -78,9 +79,22 @@ def start_program(
     environment: Mapping[str, str] | None = None,
     folder: Path = ROOT,
     silent: bool = True,
+    apart: bool = False,
 ) -> "subprocess.Popen[str]":
-    """Start a program without any setting of ours in its environment; its output is one stream."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOSSZERO_")}
+    """Start a program without any setting of ours in its environment; its output is one stream.
+
+    Where caches lie is no setting of a program.
+
+    Args:
+        command: Program and arguments.
+        environment: Variables to add.
+        folder: Where it runs.
+        silent: Whether its output is thrown away; it can be read otherwise.
+        apart: Whether it is in a session of its own, where no Ctrl-C that is meant for us comes.
+    """
+    inherited = {
+        k: v for k, v in os.environ.items() if k == VARIABLE or not k.startswith("LOSSZERO_")
+    }
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -90,6 +104,7 @@ def start_program(
         stderr=subprocess.DEVNULL if silent else subprocess.STDOUT,
         text=True,
         errors="replace",
+        start_new_session=apart,
     )
 
 

@@ -1,5 +1,7 @@
 """All benchmarks, the short ones first; what was measured on this very code is not measured again.
 
+The soak is left out, as it takes half an hour alone: python -m benchmarks.bench_soak.
+
 Run: python -m benchmarks.run_all --peer ENVIRONMENT
 """
 
@@ -20,7 +22,7 @@ from losszero_rt.timings import now_s
 
 SCRIPTS = (
     *("ride", "startup", "fidelity", "stages", "cam", "encoder"),
-    *("efficiency", "memory", "training", "peers", "live", "glass", "engines"),
+    *("efficiency", "memory", "training", "peers", "viewers", "live", "glass", "engines"),
 )
 TIMEOUT_S = 900.0
 # Compiling one network of every family for every engine takes its time.

@@ -1,6 +1,7 @@
 """Every benchmark script runs on tiny inputs and writes a result that can be read."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from benchmarks.yolo_peer import PeerAbsentError, frame_times, prepare_peer, rat
 from tests.media import write_clip
 
 # What starts several programs that load torch, or a browser, takes longer than a few seconds.
-_SLOW = {"engines", "fidelity", "glass", "peers"}
+_SLOW = {"engines", "fidelity", "glass", "peers", "viewers"}
 
 
 def script(name: str) -> Any:
@@ -66,7 +67,7 @@ def test_a_result_of_other_code_is_measured_again(tmp_path: Path) -> None:
 def test_every_script_has_its_place_in_run_all() -> None:
     folder = Path(run_all.__file__).parent
     found = {path.stem.removeprefix("bench_") for path in folder.glob("bench_*.py")}
-    assert found - {"candidates", "gpu"} == set(run_all.SCRIPTS)
+    assert found - {"candidates", "gpu", "soak"} == set(run_all.SCRIPTS)
 
 
 def test_digest_changes_with_any_line_of_code(tmp_path: Path) -> None:
@@ -155,6 +156,13 @@ def test_program_is_timed_and_its_lines_are_stamped() -> None:
     assert 0 < times_s[0] < times_s[1] < times_s[2] < done.wall_s
     assert rate_of(times_s) == pytest.approx(10, rel=0.3)
     assert done.cpu_s > 0
+
+
+def test_programs_know_no_setting_of_ours_but_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOSSZERO_ALPHA", "0.2")
+    code = "import os; print(os.environ.get('LOSSZERO_ALPHA'), os.environ['LOSSZERO_CACHE'])"
+    (line,) = [text for _, text in run_program([sys.executable, "-c", code]).lines]
+    assert line == f"None {os.environ['LOSSZERO_CACHE']}"
 
 
 def test_failing_program_is_told_with_its_last_lines() -> None:
