@@ -1,14 +1,17 @@
 """Command line of the export: ``python -m export CHECKPOINT --out BUNDLE``."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from export.config import ENGINE_CHOICES, EXPORT_PRECISIONS, ExportConfig
+from export.ending import Ended, ends_cleanly
 from export.engine_request import ATTENTIONS
 from export.exporting import export_bundle
+from losszero_rt.engine import compiled_scores, weights_score
 from losszero_rt.errors import ExitCode, LossZeroError
 
 
@@ -38,7 +41,8 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
 @click.option(
     "--labelled",
     type=click.Path(path_type=Path),
-    help="Folder with images/ and masks/ for scores and parity; none leaves it unverified.",
+    help="Folder with images/ and masks/ for scores and parity. Without it the bundle is "
+    "unverified: losszero-rt then runs it with --allow-unverified alone.",
 )
 @click.option("--split", default="", help="Rows of manifest.json in --labelled; all if left away.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Of the weights.")
@@ -58,8 +62,9 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
     type=click.Choice(EXPORT_PRECISIONS),
     default="auto",
     show_default=True,
-    help="Arithmetic. TensorRT: auto is fp16. OpenVINO runs in every float of its CPU: auto adds "
-    "int8 where it is equal enough, int8 insists on it, fp32 leaves it away.",
+    help="Arithmetic. OpenVINO: auto is every float of its CPU, and int8 where that is equal "
+    "enough; fp32 nothing else; bf16 also fp32, for CPUs without; int8 insists on it beside the "
+    "floats. TensorRT: fp16 (auto), fp32, int8 or fp8. ONNX: fp32 (auto).",
 )
 @click.option(
     "--attention",
@@ -94,16 +99,25 @@ def main(checkpoint: Path, **options: Any) -> None:
     """Turn a checkpoint folder into a bundle that losszero-rt runs."""
     try:
         config = ExportConfig(checkpoint=checkpoint, **options)
-        bundle = export_bundle(config, say=lambda line: click.echo(line, err=True))
+        with ends_cleanly():
+            bundle = export_bundle(config, say=lambda line: click.echo(line, err=True))
     except LossZeroError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("interrupted: nothing was written", err=True)
         sys.exit(ExitCode.SIGINT)
+    except Ended as ended:
+        # Whoever hung up may have taken the terminal along.
+        with suppress(OSError):
+            click.echo(f"{ended}: nothing was written", err=True)
+        sys.exit(ended.exit_code)
     state = "verified" if bundle.is_verified else "UNVERIFIED"
     megabytes = sum(record.num_bytes for record in bundle.files.values()) / 1e6
-    click.echo(f"{bundle.path}: {state}, {megabytes:.1f} MB, mIoU {bundle.scores.get('miou')}")
+    found = [weights_score(bundle)]
+    found += [score for name in bundle.engines for score in compiled_scores(bundle, name).values()]
+    scores = "".join(f", mIoU {score.miou:.4f} of {score.of}" for score in found if score)
+    click.echo(f"{bundle.path}: {state}, {megabytes:.1f} MB{scores or ', not scored'}")
 
 
 if __name__ == "__main__":

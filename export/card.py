@@ -72,7 +72,7 @@ def write_card(bundle: Bundle, *, parity: dict[str, Any], notes: str = "") -> st
         data=_data_text(bundle.data),
         attribution=bundle.attribution,
         scores=_scores_text(bundle.scores),
-        parity=_parity_text(parity),
+        parity=_parity_text(parity) + _ranges_text(bundle),
         notes=notes,
     )
 
@@ -130,6 +130,18 @@ def _parity_text(parity: dict[str, Any]) -> str:
             "",
             *rows,
         ]
+    )
+
+
+def _ranges_text(bundle: Bundle) -> str:
+    """Say which pictures the ranges of an int8 graph were measured on; empty without one."""
+    facts = bundle.built.get("openvino", {}).get("int8_graph")
+    if facts is None:
+        return ""
+    return (
+        f"\n\nRanges of int8 were measured on {facts['calibration']} pictures of "
+        f"{facts['calibration_set']} (sha256 {facts['calibration_sha256']}), none of which is "
+        "among those above."
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from export.calibration import read_calibration
 from export.child import serve
 from export.compile_openvino import cut_at_logits, save_graph, with_labels
 from export.int8_graphs import INSTALL, STEM, Int8Request
@@ -28,6 +29,7 @@ from export.int8_ranking import quantised_layers, rank_layers
 from export.labelled import LabelledPicture, read_labelled
 from export.parity import LabelsOf, Verdict, compare, judge_labels
 from export.probes import draw_inputs
+from export.provenance import digest_of
 from losszero_rt.bundle import Bundle
 from losszero_rt.bundle.parity_rules import NIGHT_AGREEMENT_MIN, points_faults
 from losszero_rt.engine.openvino_facts import hint_of, import_openvino, without_modules
@@ -84,20 +86,24 @@ def quantise(bundle: Bundle, request: Int8Request) -> dict[str, Any]:
         request: What to measure and judge on.
 
     Returns:
-        How it was made: ``calibration`` pictures, number of ``layers``, those ``left_out``, and
-        ``miou_points`` that the mean IoU moved on each set of pictures.
+        How it was made: ``calibration`` pictures of ``calibration_set`` with the digest of their
+        list, pictures ``calibration_scored`` that were left out of it, number of ``layers``, those
+        ``left_out``, and ``miou_points`` that the mean IoU moved on each set of pictures.
 
     Raises:
         ModelError: If none is within tolerance.
-        LossZeroError: If the pictures cannot be read.
+        LossZeroError: If the pictures cannot be read, or all of them are scored.
     """
-    calibration = read_labelled(Path(request.calibration), split=request.calibration_split)
-    sets = {"calibration": calibration}
-    if request.labelled:
-        sets["labelled"] = read_labelled(Path(request.labelled), split=request.split)
+    labelled = Path(request.labelled)
+    scored = read_labelled(labelled, split=request.split) if request.labelled else []
+    calibration = read_calibration(
+        Path(request.calibration), split=request.calibration_split, scored=scored
+    )
+    sets = {"calibration": calibration.pictures} | ({"labelled": scored} if scored else {})
     # Spread over the set: neighbours by name are often of one ride.
-    step = -(-len(calibration) // NUM_CALIBRATED_MAX)
-    inputs = [_input_of(bundle, picture) for picture in calibration[::step]]
+    step = -(-len(calibration.pictures) // NUM_CALIBRATED_MAX)
+    measured = calibration.pictures[::step]
+    inputs = [_input_of(bundle, picture) for picture in measured]
     floats = cut_at_logits(bundle, cams=True)
     floats.reshape([1, *bundle.input_spec.size, 3])
     yardstick = Yardstick(floats, bundle, sets=sets)
@@ -113,6 +119,9 @@ def quantise(bundle: Bundle, request: Int8Request) -> dict[str, Any]:
             return {
                 "tool": f"nncf {import_nncf().__version__}",
                 "calibration": len(inputs),
+                "calibration_set": calibration.name,
+                "calibration_sha256": digest_of(measured),
+                "calibration_scored": calibration.num_scored,
                 "layers": num_layers,
                 "left_out": left_out,
                 "miou_points": points,

@@ -56,7 +56,7 @@ class PortableGraph(nn.Module):
 def why_not() -> str:
     """Say why no ONNX file can be written and proved here; empty when it can."""
     absent = [name for name in PACKAGES if not find_spec(name)]
-    return f"{', '.join(absent)} absent: pip install 'losszero-rt[export]'" if absent else ""
+    return f"{', '.join(absent)} absent: pip install -e '.[export]'" if absent else ""
 
 
 def save_portable(graph: LogitsGraph, bundle: Bundle) -> dict[str, str]:

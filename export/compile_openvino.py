@@ -21,19 +21,22 @@ from export.upsampling import merge_upsampling
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine.openvino_facts import hint_of, import_openvino, without_modules
 from losszero_rt.engine.openvino_graphs import read_graph
+from losszero_rt.engine.openvino_sums import LOGITS
 from losszero_rt.engine.protocol import Precision
 from losszero_rt.errors import ModelError
 
 if TYPE_CHECKING:
     import openvino
+    import torch
+    from torch import nn
 
 FACTORS = (1, 2, 4, 8)
-# The node whose values the labels are made of, so that the very graph that ships can be asked.
-LOGITS = "logits"
 
 
 def convert_graph(graph: LogitsGraph | CamsGraph, *, size: tuple[int, int]) -> "openvino.Model":
     """Convert a network to OpenVINO, any number of pictures, logits at the decoder's stride.
+
+    The trunk of a network that is compiled in parts gives other things; all of them are outputs.
 
     Args:
         graph: In evaluation mode.
@@ -45,16 +48,29 @@ def convert_graph(graph: LogitsGraph | CamsGraph, *, size: tuple[int, int]) -> "
     """
     import torch
 
+    model = convert_part(graph, torch.zeros(2, *size, 3, dtype=torch.uint8))
+    merge_upsampling(model)
+    return model
+
+
+def convert_part(part: "nn.Module", example: "torch.Tensor") -> "openvino.Model":
+    """Convert a module to OpenVINO.
+
+    Args:
+        part: In evaluation mode.
+        example: What it takes; of its shape only the first side may be another one later.
+    """
+    from torch.jit import TracerWarning  # type: ignore[attr-defined]
+
     import_openvino()
     with without_modules("openvino_telemetry"):
         from openvino.tools.ovc import convert_model
-    example = torch.zeros(2, *size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         # torch would rather see torch.export here: it gives the same graph, five times slower.
         warnings.simplefilter("ignore", FutureWarning)
-        model = convert_model(graph, example_input=example, input=[-1, *size, 3])
-    merge_upsampling(model)
-    return model
+        # What depends on the picture's size alone is meant to become constant.
+        warnings.simplefilter("ignore", TracerWarning)
+        return convert_model(part, example_input=example, input=[-1, *example.shape[1:]])
 
 
 def with_labels(model: "openvino.Model", *, size: tuple[int, int]) -> "openvino.Model":

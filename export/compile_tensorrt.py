@@ -24,6 +24,7 @@ from export.layer_types import precision_of
 from export.quantising import exporting, import_modelopt, quantise
 from losszero_rt.caches import cache_folder
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import HEADS, regions_shape
 
 if TYPE_CHECKING:
     import torch
@@ -99,8 +100,33 @@ def exported(
     import torch
 
     example = torch.zeros(batch, *size, 3, dtype=torch.uint8, device=device)
+    return exported_with(graph, example), example
+
+
+def exported_with(graph: "nn.Module", example: "torch.Tensor") -> "torch.export.ExportedProgram":
+    """Export a graph for inputs of just this shape and type."""
+    import torch
+
     with torch.no_grad():
-        return torch.export.export(graph, (example,), strict=False), example
+        return torch.export.export(graph, (example,), strict=False)
+
+
+def example_for(bundle: "Bundle", request: EngineRequest) -> "torch.Tensor":
+    """Return what the graph of a request takes: pictures, or regions for a head."""
+    import torch
+
+    if request.part is None or request.part not in HEADS:
+        shape, dtype = (*bundle.input_spec.size, 3), torch.uint8
+    else:
+        shape, dtype = regions_shape(bundle.network_spec, request.part), dtype_of(request)
+    return torch.zeros(request.batch, *shape, dtype=dtype, device=request.device)
+
+
+def dtype_of(request: EngineRequest) -> "torch.dtype":
+    """Return the number format of a graph; eight bits are rounded to within half."""
+    import torch
+
+    return torch.float32 if request.precision == "fp32" else torch.float16
 
 
 def build(request: EngineRequest) -> EngineFacts:
@@ -123,9 +149,8 @@ def build(request: EngineRequest) -> EngineFacts:
     if request.precision in QUANTISED:
         graph = quantise(graph, spec=bundle.input_spec, precision=request.precision)
     with exporting(request.precision):
-        program, example = exported(
-            graph, size=bundle.input_spec.size, batch=request.batch, device=request.device
-        )
+        example = example_for(bundle, request)
+        program = exported_with(graph, example)
     timing_cache = cache_folder("tensorrt") / "timing.bin"
     with tempfile.TemporaryDirectory() as folder:
         # Only inside the debugger does the engine carry the types of its layers.
@@ -144,7 +169,8 @@ def build(request: EngineRequest) -> EngineFacts:
             )
         layers = json.loads((Path(folder) / LAYER_INFO_NAME).read_text())["Layers"]
     check_single_engine([name for name, _ in compiled.named_children()])
-    facts = _facts(layers, request, cams_size=cams_size_of(program))
+    cams_size = None if request.part else cams_size_of(program)
+    facts = _facts(layers, request, cams_size=cams_size)
     if facts.precision_found != request.precision:
         raise ModelError(
             f"{request.precision} was asked for, the engine's layers run in "
@@ -157,21 +183,26 @@ def build(request: EngineRequest) -> EngineFacts:
 
 def deployed_graph(bundle: "Bundle", request: EngineRequest) -> "nn.Module":
     """Return the graph of a bundle's network that is compiled, in evaluation mode."""
-    import torch
-
     from export.deployed import DeployedGraph, merge_normalisation
+    from export.split_graphs import part_of
     from losszero_rt.engine.eager_engine import load_bundle_network
 
     network = load_bundle_network(bundle)
     merge_normalisation(network, size=bundle.input_spec.size)
     set_attention(network, request.attention)
+    whole = request.part is None
+    if request.part is not None:
+        network = part_of(network, request.part)
+    if request.part in HEADS:
+        return network.to(dtype_of(request))
     return DeployedGraph(
         network,
         spec=bundle.input_spec,
         labels_size=bundle.labels_size,
-        dtype=torch.float32 if request.precision == "fp32" else torch.float16,
-        ending=request.ending,
-        cams=request.cams and request.ending == "labels",
+        dtype=dtype_of(request),
+        # What a trunk gives is left as it is.
+        ending=request.ending if whole else "logits",
+        cams=request.cams and whole and request.ending == "labels",
     ).eval()
 
 
@@ -238,7 +269,7 @@ def build_in_child(request: EngineRequest) -> EngineFacts:
         raise ModelError(
             f"the TensorRT engine was not built: {error.why}",
             accepted="an NVIDIA GPU with torch-tensorrt 2.14 and TensorRT 11.1",
-            remedy="pip install 'losszero-rt[tensorrt]', or export with --engine openvino",
+            remedy="pip install -e '.[tensorrt]', or export with --engine openvino",
         ) from error
     for name in ("compute_capability", "cams_size"):
         record[name] = record[name] and tuple(record[name])

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from export.engine_request import Attention, TensorRtPrecision
+from export.engine_request import TENSORRT_PRECISIONS, Attention, TensorRtPrecision
+from losszero_rt.bundle import SIDE_STEP
 from losszero_rt.errors import UsageError
 
 EngineChoice = Literal["openvino", "tensorrt", "onnx", "all"]
 ENGINE_CHOICES: tuple[EngineChoice, ...] = get_args(EngineChoice)
-ExportPrecision = Literal["auto", "fp32", "fp16", "int8", "fp8"]
+ExportPrecision = Literal["auto", "fp32", "fp16", "bf16", "int8", "fp8"]
 EXPORT_PRECISIONS: tuple[ExportPrecision, ...] = get_args(ExportPrecision)
-# What says something of an OpenVINO graph, which runs in every float precision of its CPU.
-OPENVINO_PRECISIONS = ("auto", "fp32", "int8")
+# What each kind of graph can be asked for; int8 and bf16 graphs of OpenVINO run in floats too.
+OPENVINO_PRECISIONS = ("auto", "fp32", "bf16", "int8")
+ONNX_PRECISIONS = ("auto", "fp32")
 BATCH_MAX = 64
-# Encoders halve their maps so often that other sizes would have to be padded inside.
-SIZE_STEP = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,10 @@ class ExportConfig:
         notes: Markdown file whose lines go under the limits of the model card; None for none.
         force: Replace a bundle that is there.
         engine: What to compile; ``all`` leaves out what cannot be built here, and says so.
-        precision: Arithmetic of TensorRT engines; ``auto`` is fp16. OpenVINO graphs run in every
-            float precision of their CPU: ``auto`` adds one in int8 where it can be made and is
-            equal enough, ``int8`` insists on that, ``fp32`` leaves it away.
+        precision: Arithmetic. Of TensorRT engines ``auto`` is fp16, and there is no bf16. Of
+            OpenVINO graphs ``auto`` is every float of the CPU, and int8 where a second graph can be
+            made that is equal enough; ``int8`` insists on that; ``bf16`` is that and fp32, which
+            CPUs without it fall back on; ``fp32`` is nothing else.
         batches: Frames a call, one TensorRT engine for each.
         attention: How TensorRT engines get the attention of transformers: as one operation, as its
             parts, or as the network writes it.
@@ -68,35 +69,70 @@ class ExportConfig:
                 f"--batch {','.join(map(str, self.batches))}",
                 accepted=f"numbers from 1 to {BATCH_MAX}, such as 1,2,8",
             )
-        if self.imgsz and any(side < SIZE_STEP or side % SIZE_STEP for side in self.imgsz):
+        if self.imgsz and any(side < SIDE_STEP or side % SIDE_STEP for side in self.imgsz):
             raise UsageError(
                 f"--imgsz {self.imgsz[0]}x{self.imgsz[1]}",
-                accepted=f"HEIGHTxWIDTH, both multiples of {SIZE_STEP}, such as 384x672",
+                accepted=f"HEIGHTxWIDTH, both multiples of {SIDE_STEP}, such as 384x672",
             )
         if self.engine in ("openvino", "onnx"):
             self._require_no_tensorrt_wish()
+        elif self.precision == "bf16":
+            raise UsageError(
+                "--precision bf16 for a TensorRT engine",
+                accepted=f"auto, {', '.join(TENSORRT_PRECISIONS)}; bf16 with --engine openvino",
+            )
 
     def _require_no_tensorrt_wish(self) -> None:
-        known = OPENVINO_PRECISIONS if self.engine == "openvino" else ("auto",)
+        known = OPENVINO_PRECISIONS if self.engine == "openvino" else ONNX_PRECISIONS
         if self.attention != "auto":
             raise UsageError(
                 f"--attention {self.attention} without a TensorRT engine",
                 accepted="--engine tensorrt or all",
                 remedy="leave it away: other graphs hold attention as the network writes it",
             )
-        if self.precision not in known or self.batches != (1,):
+        if self.precision not in known:
             raise UsageError(
-                f"--precision {self.precision} and --batch {','.join(map(str, self.batches))} "
-                "without a TensorRT engine",
-                accepted=f"--engine tensorrt or all, or --precision {', '.join(known)}: graphs "
-                "take any batch, and run in every float precision of their CPU",
-                remedy="leave them away, or add --engine tensorrt",
+                f"--precision {self.precision} for --engine {self.engine}",
+                accepted=f"--precision {', '.join(known)}; {self.precision} is for --engine "
+                "tensorrt, on an NVIDIA GPU",
+            )
+        if self.batches != (1,):
+            raise UsageError(
+                f"--batch {','.join(map(str, self.batches))} without a TensorRT engine",
+                accepted="--engine tensorrt or all: other graphs take any batch",
+                remedy="leave it away",
             )
 
     @property
     def engine_precision(self) -> TensorRtPrecision:
         """Arithmetic to ask of TensorRT."""
-        return "fp16" if self.precision == "auto" else self.precision
+        if self.precision == "auto" or self.precision == "bf16":
+            return "fp16"
+        return self.precision
+
+    @property
+    def openvino_precision(self) -> str:
+        """What OpenVINO graphs are limited to; ``auto`` for what this CPU and the bundle have."""
+        return self.precision if self.precision in OPENVINO_PRECISIONS else "auto"
+
+    def input_size(self, trained: tuple[int, int]) -> tuple[int, int]:
+        """Return (height, width) of the bundle's input.
+
+        Args:
+            trained: That of the training.
+
+        Raises:
+            UsageError: If no bundle can have it.
+        """
+        size = self.imgsz or trained
+        if any(side % SIDE_STEP for side in size):
+            nearest = "x".join(str(max(1, round(side / SIDE_STEP)) * SIDE_STEP) for side in size)
+            raise UsageError(
+                f"{self.checkpoint} was trained at {size[0]}x{size[1]}",
+                accepted=f"height and width in multiples of {SIDE_STEP}",
+                remedy=f"--imgsz {nearest}",
+            )
+        return size
 
     @property
     def bundle_name(self) -> str:

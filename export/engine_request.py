@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from losszero_rt.network.mask_rcnn_split import Part
+
 TensorRtPrecision = Literal["fp16", "fp32", "int8", "fp8"]
 TENSORRT_PRECISIONS: tuple[TensorRtPrecision, ...] = get_args(TensorRtPrecision)
 # Of these the network stays half; what is multiplied is rounded to eight bits before.
@@ -24,6 +26,8 @@ class EngineRequest:
         device: CUDA device.
         ending: ``labels``, or ``logits`` for the twin that parity is proved with.
         cams: Give class activation maps beside the labels, where the network has a linear head.
+        part: Which part of a network that is compiled in parts; None for a whole one. Of a head
+            ``batch`` is the number of regions.
         attention: Whether attention is one operation of the graph (``fused``) or its products and
             softmax (``plain``); ``auto`` leaves it as the network writes it.
     """
@@ -36,6 +40,7 @@ class EngineRequest:
     device: str = "cuda:0"
     ending: Literal["labels", "logits"] = "labels"
     cams: bool = True
+    part: Part | None = None
     attention: Attention = "auto"
 
 

@@ -18,7 +18,8 @@ from export.int8_graphs import add_int8, settle_int8
 from export.labelled import LabelledPicture, read_labelled
 from export.parity import compare, judge_eager
 from export.provenance import provenance_of
-from export.rounding import ride_values, round_kernels
+from export.rounding import halve_kernels, ride_values, round_kernels
+from export.split_export import check_split, save_parts
 from export.tensorrt_engines import (
     Say,
     add_engines,
@@ -40,7 +41,9 @@ from losszero_rt.bundle import (
 from losszero_rt.bundle.parity_rules import run_faults
 from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
 from losszero_rt.engine import TrainedModel
+from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.errors import ModelError, UsageError
+from losszero_rt.network.mask_rcnn_split import PARTS, is_split
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,21 +67,32 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         LossZeroError: If anything is wrong with the checkpoint or the labelled pictures, or a
             compiled graph differs too much from the network; then nothing is left behind.
     """
-    engines = settle_engines(config, say=say) + settle_portable(config, say=say)
-    int8 = settle_int8(config, say=say) if "openvino" in engines else None
+    engines: tuple[str, ...] = settle_engines(config, say=say)
+    record = read_checkpoint(config.checkpoint)
+    spec, size = record.network, config.input_size(record.input.size)
+    check_split(config, spec)
+    if is_split(spec):
+        say(f"a {spec.architecture} is compiled in parts: {', '.join(PARTS)}; no int8, no ONNX")
+    else:
+        engines += settle_portable(config, say=say)
+    if config.openvino_precision == "bf16" and "bf16" not in capable_precisions():
+        say("bf16 is left out: this CPU has none, and so fp32 alone is proved")
+    whole = "openvino" in engines and not is_split(spec)
+    int8 = settle_int8(config, say=say) if whole else None
     notes = read_notes(config.notes) if config.notes else ""
-    refuse_objects(config.checkpoint)
-    with new_bundle_folder(config.out, force=config.force) as folder:
+    with new_bundle_folder(config.out, force=config.force, say=say) as folder:
         network, checkpoint = load_network(config.checkpoint)
-        if config.imgsz:
-            checkpoint = replace(checkpoint, input=replace(checkpoint.input, size=config.imgsz))
+        checkpoint = replace(checkpoint, input=replace(checkpoint.input, size=size))
         pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
         fold_normalisation(network, size=checkpoint.input.size)
-        round_kernels(network, values_NCHW=ride_values(checkpoint.input))
+        if is_split(spec):
+            halve_kernels(network)
+        else:
+            round_kernels(network, values_NCHW=ride_values(checkpoint.input))
         write_weights(network, folder / WEIGHTS_NAME)
         bundle = _describe(config, checkpoint, folder, pictures=pictures)
         graph = LogitsGraph(network, spec=checkpoint.input).eval()
-        bundle = _add_graphs(bundle, graph, engines=engines)
+        bundle = _add_graphs(bundle, graph, engines=engines, limit=config.openvino_precision)
         if int8 is not None:
             bundle = add_int8(bundle, int8, insist=config.precision == "int8", say=say)
         if "tensorrt" in engines:
@@ -90,7 +104,7 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
             (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
         card = write_card(bundle, parity=parity if pictures else {}, notes=notes)
         (folder / CARD_NAME).write_text(card)
-        _refuse_different(seal(bundle), parity)
+        _refuse_different(seal(bundle), parity, config=config)
     return Bundle.open(config.out)
 
 
@@ -111,10 +125,20 @@ def settle_portable(config: ExportConfig, *, say: Say) -> tuple[Portable, ...]:
     return ("onnx",)
 
 
-def _add_graphs(bundle: Bundle, graph: LogitsGraph, *, engines: Sequence[str]) -> Bundle:
-    """Write the graphs that run on any machine; return the bundle sealed."""
+def _add_graphs(
+    bundle: Bundle, graph: LogitsGraph, *, engines: Sequence[str], limit: str
+) -> Bundle:
+    """Write the graphs that run on any machine; return the bundle sealed.
+
+    The bundle says which precision it is limited to, and so is neither proved nor run in another.
+    """
     size, roles = bundle.input_spec.size, dict(bundle.engines)
     if "openvino" in engines:
+        built = {**bundle.built, "openvino": {"graph": {"precision": limit}}}
+        bundle = replace(bundle, built=built)
+    if "openvino" in engines and is_split(bundle.network_spec):
+        roles["openvino"] = save_parts(graph.network, bundle)
+    elif "openvino" in engines:
         model = convert_graph(compiled_graph(graph), size=size)
         roles["openvino"] = save_graph(with_labels(model, size=size), bundle.path)
         bundle = replace(bundle, cams_size=cams_size_of(model))
@@ -141,7 +165,9 @@ def _prove(
         if engine in bundle.engines:
             say(f"comparing the {engine} graph with the network")
             parity[engine] = {**prove(request), "dataset": dataset}
-            built[engine] = {**built.get(engine, {}), "graph": _graph_facts(parity[engine])}
+            limit = built.get(engine, {}).get("graph", {"precision": "auto"})
+            facts = {**limit, **_graph_facts(parity[engine])}
+            built[engine] = {**built.get(engine, {}), "graph": facts}
     if "tensorrt" in bundle.engines:
         parity["tensorrt"] = prove_engines(bundle, config=config, dataset=dataset, say=say)
     return replace(bundle, built=built), parity
@@ -149,7 +175,7 @@ def _prove(
 
 def _graph_facts(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a manifest says of a graph that runs in every precision of its machine."""
-    facts = {"precision": "auto", "precision_found": "+".join(record["precisions"])}
+    facts = {"precision_found": "+".join(record["precisions"])}
     known = ("device", "capabilities", "version", "opset")
     return facts | {name: record[name] for name in known if name in record}
 
@@ -166,46 +192,42 @@ def _score(
     verdict = judge_eager(bundle, pictures)
     scores = {**verdict.scores.as_dict(), "dataset": _dataset_name(config)}
     weights = {
-        "sha256": bundle.files[WEIGHTS_NAME].sha256,
+        **bundle.parity_head(WEIGHTS),
         "source_sha256": trained.sha256,
         **compare(verdict, reference=judge_eager(trained, pictures)),
     }
     return replace(bundle, scores=scores), {**parity, WEIGHTS: weights}
 
 
-def _refuse_different(bundle: Bundle, parity: Mapping[str, Any]) -> None:
+def _refuse_different(bundle: Bundle, parity: Mapping[str, Any], *, config: ExportConfig) -> None:
     """Raise ModelError if what was written is not what was trained."""
     faults = bundle.faults
     if not bundle.parity:
         # Nothing proves it, so it stays unverified; but what is plainly wrong is not written.
         faults = tuple(
-            f"{engine}: {fault}"
+            f"{engine}: {precision} {fault}"
             for engine, record in parity.items()
             for precision, found in record.get("precisions", {}).items()
             for fault in run_faults(precision, found)
         )
+    left_out = parity.get("openvino", {}).get("left_out", {})
+    if config.precision in left_out:
+        faults = (*faults, f"openvino: {config.precision} {left_out[config.precision]}")
     if faults:
         raise ModelError(
             f"the bundle would not be the network: {'; '.join(faults)}",
             accepted=f"{MIOU_POINTS_MAX} points of mean IoU, {CLASS_POINTS_MAX} of a class, and "
             "what losszero_rt/bundle/parity_rules.py says of rates, logits and labels",
+            remedy=_next_after(faults),
         )
 
 
-def refuse_objects(checkpoint: Path) -> None:
-    """Raise ModelError for a checkpoint whose network cannot be a static graph; opens no weights.
-
-    Finding objects ends in as many boxes as there are: torch.export refuses it, OpenVINO has no
-    converter for how the boxes are filled in, and TensorRT none for suppressing their overlaps.
-    """
-    spec = read_checkpoint(checkpoint).network
-    if spec.architecture == "mask-rcnn":
-        raise ModelError(
-            f"{checkpoint} is a {spec.architecture} network, which finds objects and has no "
-            "static graph",
-            accepted="networks that give every pixel a class; this one runs in the eager engine",
-            remedy=f"losszero-rt CLIP --model {checkpoint}",
-        )
+def _next_after(faults: Sequence[str]) -> str:
+    """Say what to try after an export that was refused."""
+    floats = ("openvino: bf16 ", "openvino: int8 ")
+    if all(fault.startswith(floats) for fault in faults):
+        return "--precision fp32 leaves out what is not equal enough"
+    return "train it further, or export it with another --engine or --precision"
 
 
 def read_notes(path: Path) -> str:

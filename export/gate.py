@@ -24,6 +24,7 @@ from losszero_rt.bundle import Bundle
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.eager_engine import EagerEngine, load_bundle_network
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import is_split
 
 # From uint8 inputs (H, W, 3) to the logits of each, float32 (1, C, h, w), before upsampling.
 LogitsOf = Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]
@@ -189,9 +190,12 @@ def _probes(alone: Sequence[np.ndarray], *, truth: Truth) -> dict[str, Any]:
     """Compare the labels of probes: agreement by edge, and on night frames mean and least."""
     same = [float(np.mean(a == b)) for a, b in zip(alone, truth.labels, strict=True)]
     nights = same[len(EDGES) :]
+    finds_objects = is_split(truth.bundle.network_spec)
     return {
         "n": len(same),
         "distinct": num_distinct(alone),
+        # Objects of other scenes, such as parking by day, need not be in any of these pictures.
+        **({"distinct_true": num_distinct(truth.labels)} if finds_objects else {}),
         **{name: round(share, 6) for name, share in zip(EDGES, same, strict=False)},
         "night": round(float(np.mean(nights)), 6),
         "night_least": round(min(nights), 6),

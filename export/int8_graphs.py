@@ -5,23 +5,25 @@ from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from export.calibration import read_calibration
 from export.child import ChildError, run_child
 from export.config import ExportConfig
 from export.labelled import read_labelled
 from losszero_rt.bundle import Bundle, seal
+from losszero_rt.engine.openvino_facts import multiplies_int8
 from losszero_rt.engine.openvino_graphs import ENGINE, INT8_ROLES
 from losszero_rt.errors import InputError, UsageError
 
 TIMEOUT_S = 3600.0
 # Of the files that hold the graph and its constants.
 STEM = "model-int8"
-INSTALL = "pip install 'losszero-rt[export]'"
+INSTALL = "pip install -e '.[export]'"
 TRAIN_SPLIT = "train"
 
 Say = Callable[[str], None]
 _ACCEPTED = (
     "--calibration FOLDER with images/ and masks/, or --labelled FOLDER whose manifest.json has "
-    "rows of the split train"
+    "rows of the split train; pictures that are scored do not count"
 )
 
 
@@ -56,7 +58,9 @@ def settle_int8(config: ExportConfig, *, say: Say) -> Int8Request | None:
         return None
     folder = config.calibration or config.labelled
     split = config.calibration_split or ("" if config.calibration else TRAIN_SPLIT)
-    fault = why_no_nncf() or _calibration_fault(folder, split)
+    fault = (
+        why_no_nncf() or why_unproved() or _calibration_fault(folder, split, config=config, say=say)
+    )
     # Whoever names pictures wants them to be read; what nobody asked for is left out.
     if fault and (config.precision == "int8" or config.calibration):
         raise UsageError(f"no int8 graph can be made: {fault}", accepted=_ACCEPTED)
@@ -76,13 +80,21 @@ def why_no_nncf() -> str:
     return "" if find_spec("nncf") else f"nncf is not installed: {INSTALL}"
 
 
-def _calibration_fault(folder: Path | None, split: str) -> str:
+def why_unproved() -> str:
+    """Say why no int8 graph could be compared with its network here; empty when one can."""
+    return "" if multiplies_int8() else "this CPU does not multiply int8 exactly"
+
+
+def _calibration_fault(folder: Path | None, split: str, *, config: ExportConfig, say: Say) -> str:
     if folder is None:
         return "there are no pictures to measure ranges on"
+    scored = read_labelled(config.labelled, split=config.split) if config.labelled else []
     try:
-        read_labelled(folder, split=split)
+        found = read_calibration(folder, split=split, scored=scored)
     except InputError as error:
         return str(error)
+    if found.num_scored:
+        say(f"int8: {found.num_scored} pictures of {found.name} are scored, and not measured on")
     return ""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from export.child import run_child, serve
 from export.compile_onnx import OPSET, read_portable
 from export.gate import Candidate, GateRequest, ask, read_truth
-from losszero_rt.bundle import GATE, Bundle
+from losszero_rt.bundle import Bundle
 from losszero_rt.cores import num_cores
 
 if TYPE_CHECKING:
@@ -48,10 +48,8 @@ def prove(request: GateRequest) -> dict[str, Any]:
         return [session.run(["logits"], {"pixels": pixels[None]})[0] for pixels in inputs]
 
     candidate = Candidate(open_labels=lambda _: nullcontext(labels_of), logits_of=logits_of)
-    name = truth.bundle.engines["onnx"]["graph"]
     return {
-        "gate": GATE,
-        "graph_sha256": truth.bundle.files[name].sha256,
+        **truth.bundle.parity_head("onnx"),
         "reference": "eager fp32",
         "n": len(truth.pictures),
         "device": PROVIDER,

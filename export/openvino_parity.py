@@ -3,24 +3,28 @@
 Every precision that this CPU has is run by the engine that will run it later.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from export.cam_parity import prove_cams
 from export.child import run_child, serve
 from export.compile_openvino import cpu_facts, cut_at_logits, run_logits
 from export.gate import Candidate, GateRequest, Truth, ask, read_truth
+from export.object_parity import compare_objects, objects_of, true_objects
 from export.parity import LabelsOf, labels_of
-from losszero_rt.bundle import GATE, Bundle
-from losszero_rt.bundle.parity_rules import fault_of
-from losszero_rt.engine import EngineOptions, Precision
-from losszero_rt.engine.openvino_engine import OpenVinoEngine
+from losszero_rt.bundle import Bundle
+from losszero_rt.bundle.parity_rules import fault_of, points_faults, run_faults
+from losszero_rt.engine import Engine, EngineOptions, Precision
 from losszero_rt.engine.openvino_facts import runs_as_asked
 from losszero_rt.engine.openvino_graphs import offered_precisions
+from losszero_rt.engine.openvino_objects import ObjectsOpenVinoEngine, open_on_openvino
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import is_split
 
 PROOF_TIMEOUT_S = 3600.0
 
@@ -45,12 +49,14 @@ def prove(request: GateRequest) -> dict[str, Any]:
             activation maps are not the network's.
     """
     truth = read_truth(request)
+    if is_split(truth.bundle.network_spec):
+        return prove_parts(truth)
     return prove_against(truth.bundle, truth=truth)
 
 
 def prove_against(bundle: Bundle, *, truth: Truth) -> dict[str, Any]:
     """Compare the OpenVINO graph of a bundle with a network that was asked before; see above."""
-    precisions = {}
+    precisions: dict[str, Any] = {}
     for precision in offered_precisions(bundle):
         twin = cut_at_logits(bundle, precision=precision)
         candidate = Candidate(
@@ -58,25 +64,71 @@ def prove_against(bundle: Bundle, *, truth: Truth) -> dict[str, Any]:
             logits_of=partial(run_logits, twin, precision=precision),
         )
         precisions[precision] = ask(candidate, truth=truth)
-    roles = bundle.engines["openvino"]
-    record = {
-        "gate": GATE,
-        **{f"{role}_sha256": bundle.files[name].sha256 for role, name in roles.items()},
-        "reference": "eager fp32",
-        "n": len(truth.pictures),
-        **cpu_facts(),
-        "precisions": precisions,
-    }
+    record = _record(bundle, truth=truth, precisions=precisions)
     # Where labels are wrong already, maps would only hide what is.
     if bundle.cams_size is not None and truth.pictures and not fault_of(record):
         record["cams"] = prove_cams(bundle, truth.pictures)
     return record
 
 
+def prove_parts(truth: Truth) -> dict[str, Any]:
+    """Compare the compiled parts of a network that finds objects with the whole; see above.
+
+    Objects hang on thresholds, so that arithmetic which no other network minds may lose some.
+    What is not equal enough is left out, with its fault: the engine never takes it by itself.
+    """
+    bundle = truth.bundle
+    precisions: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
+    objects = true_objects(bundle, truth.inputs)
+    for precision in offered_precisions(bundle):
+        candidate = Candidate(
+            open_labels=partial(_opened, bundle, precision),
+            logits_of=partial(_painted, bundle, precision=precision),
+        )
+        found = ask(candidate, truth=truth)
+        with _engine(bundle, precision, 1) as engine:
+            found["objects"] = compare_objects(
+                objects_of(engine, truth.inputs),
+                truth=objects,
+                score_min=bundle.network_spec.score_min,
+            )
+        faults = [*run_faults(precision, found), *(points_faults(found) if truth.pictures else ())]
+        if faults and precision != "fp32":
+            left_out[precision] = "; ".join(faults)
+        else:
+            precisions[precision] = found
+    return {**_record(bundle, truth=truth, precisions=precisions), "left_out": left_out}
+
+
+def _painted(
+    bundle: Bundle, inputs: Sequence[np.ndarray], *, precision: Precision
+) -> list[np.ndarray]:
+    with _engine(bundle, precision, 1) as engine:
+        assert isinstance(engine, ObjectsOpenVinoEngine), "networks in parts have no other"
+        return [engine.logits(pixels_HWC[None]) for pixels_HWC in inputs]
+
+
+def _record(bundle: Bundle, *, truth: Truth, precisions: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **bundle.parity_head("openvino"),
+        "reference": "eager fp32",
+        "n": len(truth.pictures),
+        **cpu_facts(),
+        "precisions": precisions,
+    }
+
+
 @contextmanager
 def _opened(bundle: Bundle, precision: Precision, batch: int) -> Iterator[LabelsOf]:
-    options = EngineOptions(precision=precision, batch=batch, streams=1)
-    engine = OpenVinoEngine(bundle, options=options)
+    with _engine(bundle, precision, batch) as engine:
+        yield labels_of(engine)
+
+
+@contextmanager
+def _engine(bundle: Bundle, precision: Precision, batch: int) -> Iterator[Engine]:
+    options = EngineOptions(precision=precision, batch=batch, streams=1, check_logits=False)
+    engine = open_on_openvino(bundle, options=options)
     try:
         if not runs_as_asked(engine.info.precision, asked=precision):
             raise ModelError(
@@ -84,7 +136,7 @@ def _opened(bundle: Bundle, precision: Precision, batch: int) -> Iterator[Labels
                 accepted="a graph whose convolutions all run in the asked precision, or most of "
                 "them where that is int8",
             )
-        yield labels_of(engine)
+        yield engine
     finally:
         engine.close()
 

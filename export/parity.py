@@ -75,14 +75,16 @@ def compare(verdict: Verdict, *, reference: Verdict) -> dict[str, Any]:
     """Return how far a verdict is from the reference.
 
     Returns:
-        ``label_agreement`` (share of pixels), ``miou_points``, ``class_points`` and
-        ``rate_points`` (differences in hundredths, signed; a class that does not occur, and a
-        safety rate that cannot be told, is left out).
+        ``miou`` and ``miou_ci95`` of the verdict itself, ``label_agreement`` (share of pixels),
+        ``miou_points``, ``class_points`` and ``rate_points`` (differences in hundredths, signed; a
+        class that does not occur, and a safety rate that cannot be told, is left out).
     """
     same = [np.mean(a == b) for a, b in zip(verdict.labels, reference.labels, strict=True)]
     class_points = 100 * (verdict.scores.class_iou - reference.scores.class_iou)
     names = verdict.scores.classmap.names
+    own = verdict.scores.as_dict()
     return {
+        **{name: own[name] for name in ("miou", "miou_ci95")},
         "label_agreement": round(float(np.mean(same)), 6),
         "miou_points": round(100 * (verdict.scores.miou - reference.scores.miou), 4),
         "class_points": {

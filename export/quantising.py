@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Night rides whose frames are looked at for the range of values, and frames of each.
 NUM_RIDES, FRAMES_EACH = 16, 4
-_INSTALL = "pip install 'losszero-rt[quantise]'"
+_INSTALL = "pip install -e '.[quantise]'"
 _CONFIGS = {"int8": "INT8_DEFAULT_CFG", "fp8": "FP8_DEFAULT_CFG"}
 
 

@@ -52,6 +52,24 @@ def round_kernels(network: nn.Module, *, values_NCHW: torch.Tensor) -> None:
     _visit_biases(network, values_NCHW, lambda name, mean_C: wanted[name] - mean_C)
 
 
+@torch.no_grad()
+def halve_kernels(network: nn.Module) -> None:
+    """Round all kernels to fp16, in which they are stored, in place.
+
+    Nothing is mended: in a network that runs one head on many maps, or on as many regions as it
+    finds, no bias could take a shift back that differs from one to the next. So they are rounded
+    no more than they must be.
+
+    Raises:
+        ModelError: If a kernel is beyond fp16.
+    """
+    for parameter in network.parameters():
+        if parameter.dim() > 1:
+            parameter.copy_(parameter.half().float())
+            if not bool(parameter.isfinite().all()):
+                raise ModelError("a kernel is beyond fp16", accepted="values within 65504")
+
+
 def ride_values(spec: InputSpec) -> torch.Tensor:
     """Draw rides, a third of them from a car; normalised float32 (N, 3, H, W)."""
     size = (spec.size[0] * 5 // 4, spec.size[1] * 5 // 4)

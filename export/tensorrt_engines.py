@@ -14,6 +14,7 @@ from losszero_rt.bundle import Bundle, seal
 from losszero_rt.engine.engine_trust import record_trust
 from losszero_rt.engine.tensorrt_engine import find_gpu, import_tensorrt
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import HEADS, Part, is_split, num_regions
 
 Built = Literal["openvino", "tensorrt"]
 Say = Callable[[str], None]
@@ -48,7 +49,7 @@ def settle_engines(config: ExportConfig, *, say: Say) -> tuple[Built, ...]:
 
 
 def add_engines(bundle: Bundle, *, config: ExportConfig, say: Say) -> Bundle:
-    """Build one engine a batch size into a sealed bundle's folder.
+    """Build one engine a batch size into a sealed bundle's folder, and one a head if it has any.
 
     Args:
         bundle: Sealed, so that what is compiled is what it holds.
@@ -62,15 +63,8 @@ def add_engines(bundle: Bundle, *, config: ExportConfig, say: Say) -> Bundle:
         ModelError: If an engine is not built, or not as asked.
     """
     roles, built = {}, {}
-    for batch in config.batches:
-        name, role = f"tensorrt-b{batch}.pt2", f"b{batch}"
-        request = EngineRequest(
-            bundle=str(bundle.path.resolve()),
-            out=str(bundle.path.resolve() / name),
-            batch=batch,
-            precision=config.engine_precision,
-            attention=config.attention,
-        )
+    for role, request in requests_of(bundle, config=config).items():
+        name = Path(request.out).name
         say(f"building {name} in {request.precision}: this takes minutes")
         facts = build_in_child(request)
         say(f"built {name}: {facts.num_layers} layers in {facts.precision_found} on {facts.gpu}")
@@ -88,12 +82,35 @@ def add_engines(bundle: Bundle, *, config: ExportConfig, say: Say) -> Bundle:
     return sealed
 
 
+def requests_of(bundle: Bundle, *, config: ExportConfig) -> dict[str, EngineRequest]:
+    """Return the engines to build, by role: ``b1`` for a batch of 1, and the heads by name."""
+    folder, spec = bundle.path.resolve(), bundle.network_spec
+    split = is_split(spec)
+    engines: dict[str, tuple[int, Part | None]] = {
+        f"b{batch}": (batch, "trunk" if split else None) for batch in config.batches
+    }
+    if split:
+        engines |= {part: (num_regions(spec, part), part) for part in HEADS}
+    return {
+        role: EngineRequest(
+            bundle=str(folder),
+            out=str(folder / f"tensorrt-{role}.pt2"),
+            batch=batch,
+            precision=config.engine_precision,
+            attention=config.attention,
+            part=part,
+        )
+        for role, (batch, part) in engines.items()
+    }
+
+
 def facts_of(request: EngineRequest, found: dict[str, Any]) -> dict[str, Any]:
     """Return what is recorded of an engine: what was asked for beside what was found."""
     return {
         "batch": request.batch,
         "precision": request.precision,
         "attention": request.attention,
+        **({"part": request.part} if request.part else {}),
         **found,
         "compute_capability": list(found["compute_capability"]),
         "cams_size": found["cams_size"] and list(found["cams_size"]),

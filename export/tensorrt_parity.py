@@ -21,12 +21,14 @@ from export.child import run_child, serve
 from export.compile_tensorrt import build_in_child
 from export.engine_request import Attention, EngineRequest, TensorRtPrecision
 from export.gate import Candidate, GateRequest, LogitsOf, Truth, ask, read_truth
+from export.object_parity import compare_objects, objects_of, true_objects
 from export.parity import LabelsOf, labels_of
 from export.probes import EDGES
-from losszero_rt.bundle import GATE, Bundle
+from losszero_rt.bundle import Bundle
 from losszero_rt.bundle.parity_rules import BATCH_AGREEMENT_MIN, fault_of
 from losszero_rt.engine import Engine, EngineOptions
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import HEADS, is_split
 
 PROOF_TIMEOUT_S = 7200.0
 
@@ -75,19 +77,28 @@ def prove(request: ProofRequest) -> dict[str, Any]:
     )
     bundle = truth.bundle
     names, facts = bundle.engines["tensorrt"], bundle.built["tensorrt"]
-    logits = twin_logits(request)(truth.inputs)
+    split = is_split(bundle.network_spec)
+    logits = [] if split else twin_logits(request)(truth.inputs)
     record: dict[str, Any] = {
-        "gate": GATE,
-        **{f"{role}_sha256": bundle.files[name].sha256 for role, name in names.items()},
+        **bundle.parity_head("tensorrt"),
         "reference": "eager fp32",
         "n": len(truth.pictures),
         "precisions": {},
     }
-    for role in names:
+    for role in [name for name in names if name not in HEADS]:
         batch = int(facts[role]["batch"])
         with opened(bundle, batch=batch, device=request.device) as engine:
             key = f"{engine.info.precision} batch {batch}"
+            if split:
+                # The host sorts out what the parts find, so their logits need no twin.
+                logits = painted(engine, truth.inputs)
             found = ask(_candidate(engine, logits), truth=truth, batch=batch)
+            if split:
+                found["objects"] = compare_objects(
+                    objects_of(engine, truth.inputs),
+                    truth=true_objects(bundle, truth.inputs),
+                    score_min=bundle.network_spec.score_min,
+                )
             record["precisions"][key] = found
             record |= {"device": engine.info.device, "version": engine.info.version}
             # Where labels are wrong already, maps would only hide what is.
@@ -99,7 +110,8 @@ def prove(request: ProofRequest) -> dict[str, Any]:
 def _fault(record: dict[str, Any], *, key: str, truth: Truth) -> str:
     if not truth.pictures:
         return ""
-    return fault_of({**record, "precisions": {key: record["precisions"][key]}})
+    row = {"gate": record["gate"], "precisions": {key: record["precisions"][key]}}
+    return fault_of(row)
 
 
 def _candidate(engine: Engine, logits: Sequence[np.ndarray]) -> Candidate:
@@ -170,6 +182,23 @@ def twin_logits(request: ProofRequest) -> LogitsOf:
             return [logits_NChw.float().cpu().numpy() for logits_NChw in found]
 
     return logits_of
+
+
+def painted(engine: Engine, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the logits (1, C, h, w) that an engine in parts paints for uint8 (H, W, 3) inputs."""
+    import torch
+
+    from losszero_rt.engine.tensorrt_engine import TensorRtEngine
+
+    assert isinstance(engine, TensorRtEngine), "nothing else is opened here"
+    assert engine.objects is not None, "networks in parts have them"
+    found = []
+    for pixels_HWC in inputs:
+        batch_NHWC = np.repeat(pixels_HWC[None], engine.info.batch, axis=0)
+        with torch.inference_mode():
+            given = torch.from_numpy(batch_NHWC).to(engine.objects.device)
+            found.append(engine.objects.logits(given)[:1].cpu().numpy())
+    return found
 
 
 def check_alive(engine: Engine, inputs_NHWC: np.ndarray) -> None:

@@ -137,6 +137,11 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         ModelError: If the record is absent, too large, not JSON, of another format, or holds
             anything unknown.
     """
+    if not folder.is_dir():
+        inside = (folder.parent / RECORD_NAME).is_file()
+        remedy = f"give {folder.parent}" if inside else "give the folder that the training wrote"
+        why = "is a file, no folder" if folder.exists() else "is missing"
+        raise _refused(folder, why, remedy=remedy)
     path = folder / RECORD_NAME
     try:
         if path.stat().st_size > RECORD_BYTES_MAX:
@@ -290,9 +295,6 @@ def _from_record(record: dict[str, Any]) -> Checkpoint:
     )
 
 
-def _refused(path: Path, why: str) -> ModelError:
-    return ModelError(
-        f"{path} {why}",
-        accepted=f"a checkpoint folder with {RECORD_NAME} and {WEIGHTS_NAME}",
-        remedy=_REMEDY,
-    )
+def _refused(path: Path, why: str, *, remedy: str = _REMEDY) -> ModelError:
+    accepted = f"a checkpoint folder with {RECORD_NAME} and {WEIGHTS_NAME}"
+    return ModelError(f"{path} {why}", accepted=accepted, remedy=remedy)

@@ -35,11 +35,11 @@ def draw_inputs(num: int, *, seed: int = 0) -> np.ndarray:
     return np.stack([draw_picture(seed + index)[0] for index in range(num)])
 
 
-def write_pairs(folder: Path) -> Path:
-    """Write labelled pictures as ``images/`` and ``masks/``."""
+def write_pairs(folder: Path, *, first: int = 0) -> Path:
+    """Write labelled pictures as ``images/`` and ``masks/``; another ``first`` draws others."""
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
-    for seed in range(NUM_PICTURES):
+    for seed in range(first, first + NUM_PICTURES):
         pixels_HWC, labels_HW = draw_picture(seed)
         cv2.imwrite(str(folder / "images" / f"{seed}.png"), pixels_HWC[..., ::-1])
         cv2.imwrite(str(folder / "masks" / f"{seed}.png"), labels_HW)

@@ -185,6 +185,22 @@ def test_a_huge_record_is_refused_unread(folder: Path) -> None:
         read_checkpoint(folder)
 
 
+@pytest.mark.parametrize("name", [RECORD_NAME, WEIGHTS_NAME])
+def test_a_file_of_a_checkpoint_names_the_folder_to_give(folder: Path, name: str) -> None:
+    with pytest.raises(ModelError, match=rf"{name} is a file, no folder.*\. give {folder}$"):
+        read_checkpoint(folder / name)
+
+
+def test_any_other_file_and_nothing_say_what_is_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    for why in ("is missing", "is a file, no folder"):
+        with pytest.raises(
+            ModelError, match=rf"model.pth {why}.*give the folder that the training"
+        ):
+            read_checkpoint(path)
+        path.write_bytes(b"PK\x03\x04")
+
+
 def test_a_folder_without_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="checkpoint folder with"):
         load_network(tmp_path / "absent")

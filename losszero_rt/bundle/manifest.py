@@ -15,7 +15,14 @@ from typing import Any
 
 from losszero_rt.bundle.file_record import FileRecord
 from losszero_rt.bundle.keys import check_keys
-from losszero_rt.bundle.parity_rules import fault_of, points_faults
+from losszero_rt.bundle.model_fields import (
+    check_output_size,
+    model_fields,
+    read_classes,
+    read_input,
+    read_size,
+)
+from losszero_rt.bundle.parity_rules import GATE, binding_fault, fault_of, points_faults
 from losszero_rt.bundle.sidecar import parse_sidecar, read_sidecar, what_it_is
 from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import LossZeroError, ModelError, clean_text
@@ -100,19 +107,49 @@ class Bundle:
         """What keeps it from being verified: engine and fault, one line each."""
         found = {WEIGHTS: self.weights_fault}
         found |= {engine: self.parity_fault(engine) for engine in self.engines}
+        if not self.engines and WEIGHTS not in self.parity:
+            found[WEIGHTS] = "no parity record for these weights"
         return tuple(f"{name}: {fault}" for name, fault in found.items() if fault)
+
+    @property
+    def model_fields(self) -> dict[str, Any]:
+        """Network, input, classes and output sizes: what a parity record holds a copy of."""
+        return model_fields(
+            network=self.network_spec,
+            input_spec=self.input_spec,
+            classes=self.classmap,
+            labels_size=self.labels_size,
+            cams_size=self.cams_size,
+        )
+
+    def parity_head(self, engine: str) -> dict[str, Any]:
+        """Return what binds a parity record to this bundle: gate, digests and model.
+
+        Args:
+            engine: Name of a compiled engine, or :data:`WEIGHTS`.
+        """
+        roles = self.engines.get(engine, {})
+        digests = {f"{role}_sha256": self.files[name].sha256 for role, name in roles.items()}
+        if engine == WEIGHTS:
+            digests = {"sha256": self.files[WEIGHTS_NAME].sha256}
+        return {"gate": GATE, **digests, "model": self.model_fields}
+
+    def parity_record(self, engine: str) -> Mapping[str, Any]:
+        """Return what export found of one compiled engine; nothing where that is of another one."""
+        unbound = not self.engines.get(engine) or self._binding_fault(engine)
+        return {} if unbound else self.parity[engine]
 
     def parity_fault(self, engine: str) -> str:
         """Say why the parity of one compiled engine is not proved; empty when it is."""
-        record = self.parity.get(engine, {})
-        roles = self.engines[engine]
-        same = all(record.get(f"{r}_sha256") == self.files[roles[r]].sha256 for r in roles)
-        if not same or not record.get("precisions"):
+        if not self.parity.get(engine, {}).get("precisions"):
             return "no parity record for this graph"
         try:
-            return fault_of(record)
+            return self._binding_fault(engine) or fault_of(self.parity[engine])
         except (AttributeError, KeyError, TypeError, ValueError):
             return "parity record that cannot be understood"
+
+    def _binding_fault(self, engine: str) -> str:
+        return binding_fault(self.parity.get(engine, {}), head=self.parity_head(engine))
 
     @property
     def weights_fault(self) -> str:
@@ -120,10 +157,8 @@ class Bundle:
         record = self.parity.get(WEIGHTS, {})
         if not record:
             return ""
-        if record.get("sha256") != self.files[WEIGHTS_NAME].sha256:
-            return "no parity record for these weights"
         try:
-            return "; ".join(points_faults(record))
+            return self._binding_fault(WEIGHTS) or "; ".join(points_faults(record))
         except (AttributeError, KeyError, TypeError, ValueError):
             return "parity record that cannot be understood"
 
@@ -183,29 +218,14 @@ class Bundle:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for ``manifest.json``."""
-        cams = {} if self.cams_size is None else {"cams_size": list(self.cams_size)}
         built = {"built": {name: dict(roles) for name, roles in self.built.items()}}
         provenance = {"provenance": dict(self.provenance)}
         return {
             "format": FORMAT,
             "name": self.name,
-            "network": self.network,
-            "input": {
-                "size": list(self.input_spec.size),
-                "mean": list(self.input_spec.mean),
-                "std": list(self.input_spec.std),
-                "channels": self.input_spec.channels,
-            },
-            "labels_size": list(self.labels_size),
-            **cams,
+            **self.model_fields,
             **(built if self.built else {}),
             **(provenance if self.provenance else {}),
-            "classes": {
-                "names": list(self.classmap.names),
-                "colours": [list(colour) for colour in self.classmap.colours],
-                "background_id": self.classmap.background_id,
-                "ignored_id": self.classmap.ignored_id,
-            },
             "engines": {name: dict(roles) for name, roles in self.engines.items()},
             "files": {
                 name: {"bytes": record.num_bytes, "sha256": record.sha256}
@@ -242,32 +262,24 @@ def _check_contents(bundle: Bundle) -> None:
             f"with {bundle.classmap.num_classes} class names",
             accepted="one name a class",
         )
+    for what, size in (("labels", bundle.labels_size), ("activation maps", bundle.cams_size)):
+        check_output_size(size, what=what, input_size=bundle.input_spec.size)
     if any(clean_text(text) != text for text in texts):
         raise ModelError("control characters in a name", accepted="printable text")
 
 
 def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundle:
-    plain_input, plain_classes = dict(record["input"]), dict(record["classes"])
     return Bundle(
         path=path,
         sha256=sha256,
         name=record["name"],
         network_spec=NetworkSpec(**record["network"]),
-        input_spec=InputSpec(
-            size=tuple(plain_input.pop("size")),
-            mean=tuple(plain_input.pop("mean")),
-            std=tuple(plain_input.pop("std")),
-            **plain_input,
-        ),
-        labels_size=_pair(record["labels_size"]),
-        cams_size=_pair(record["cams_size"]) if "cams_size" in record else None,
+        input_spec=read_input(record["input"]),
+        labels_size=read_size(record["labels_size"]),
+        cams_size=read_size(record["cams_size"]) if "cams_size" in record else None,
         built={name: dict(roles) for name, roles in record.get("built", {}).items()},
         provenance=record.get("provenance", {}),
-        classmap=ClassMap(
-            names=tuple(plain_classes.pop("names")),
-            colours=tuple(tuple(colour) for colour in plain_classes.pop("colours")),
-            **plain_classes,
-        ),
+        classmap=read_classes(record["classes"]),
         engines=record["engines"],
         files={
             name: FileRecord(num_bytes=entry["bytes"], sha256=entry["sha256"])
@@ -277,11 +289,6 @@ def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundl
         licence=record["licence"],
         attribution=record["attribution"],
     )
-
-
-def _pair(values: list[Any]) -> tuple[int, int]:
-    height, width = values
-    return int(height), int(width)
 
 
 def _refused(path: Path, why: str) -> ModelError:

@@ -1,18 +1,19 @@
 """When a parity record proves a compiled graph: every tolerance in one place.
 
-Records of gate 1 (those without ``gate``) hold differences in points and nothing that would tell
-of an engine that overflows or freezes. Bundles that were exported then still open, judged by what
-their record holds. A record of gate 2 must hold everything that is checked here, or it proves
-nothing; a record of a later gate is not understood, and so proves nothing either.
+A record must be of this version's gate and hold everything that is checked here, or it proves
+nothing. Those of earlier gates tell nothing of overflows, frozen engines and batches (1), or of the
+input and the classes that they were measured with (2); those of later ones are not understood.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from losszero_rt.bundle.model_fields import differences
 from losszero_rt.metrics import RATES
 
-GATE = 2
+GATE = 3
 # How far a compiled graph may move the mean IoU and the IoU of any class, in points (1/100).
 MIOU_POINTS_MAX = 0.3
 CLASS_POINTS_MAX = 1.0
@@ -24,10 +25,44 @@ LOGITS_SHARE_MAX = {"fp32": 0.001, "bf16": 0.05, "fp16": 0.05, "int8": 0.25, "fp
 NIGHT_AGREEMENT_MIN = {"fp32": 0.999, "bf16": 0.98, "fp16": 0.98, "int8": 0.95, "fp8": 0.95}
 # Share of a frame's labels that stay the same in a batch: kernels may round differently there.
 BATCH_AGREEMENT_MIN = 0.995
-# What gate 2 records of every precision beside the points.
+# Of the objects of a network that finds any: overlap from which a box is found again, how far
+# above the least score an object must be to be counted, the share of these (of ten, if they are
+# fewer) that may be lost or new, by arithmetic, and how far scores may be off on average.
+OVERLAP_MIN = 0.7
+CERTAIN_BY = 0.05
+OBJECTS_LOST_MAX = {"fp32": 0.01, "bf16": 0.1, "fp16": 0.1}
+SCORE_OFF_MAX = 0.05
+# The digest of an engine that was built for one batch: it is a file, and a row, of its own.
+_STATIC_ROLE = re.compile(r"b(?P<batch>[0-9]+)_sha256")
+# What is recorded of every precision beside the points.
 _NEEDED = {"rate_points", "logits", "probes", "batches"}
-# Label maps that the probes must at least give: with a single one an engine may be frozen.
+# Label maps that the probes must at least give, where the network itself gives as many: with a
+# single one an engine may be frozen. Where the network does not, labelled pictures must tell.
 DISTINCT_MIN = 2
+
+
+def binding_fault(record: Mapping[str, Any], *, head: Mapping[str, Any]) -> str:
+    """Say why a record is not one of this bundle, or not of this gate; empty when it is.
+
+    Args:
+        record: What ``parity.json`` says of one engine, or of the weights.
+        head: What it must begin with: digests of files, and ``model`` as the manifest has it.
+    """
+    if any(record.get(key) != head[key] for key in head if key.endswith("sha256")):
+        return "no parity record for " + ("these weights" if "sha256" in head else "this graph")
+    changed = differences(head["model"], measured=record.get("model"))
+    return gate_fault(record) or "; ".join(changed)
+
+
+def gate_fault(record: Mapping[str, Any]) -> str:
+    """Say why a record of another gate proves nothing; empty when it is of this one."""
+    gate = record.get("gate", 1)
+    if type(gate) is int and gate == GATE:
+        return ""
+    return (
+        f"a parity record of gate {gate!r}, this version needs one of gate {GATE}, which holds "
+        "input and classes: export it again (python -m export, with --labelled)"
+    )
 
 
 def fault_of(record: Mapping[str, Any]) -> str:
@@ -39,18 +74,26 @@ def fault_of(record: Mapping[str, Any]) -> str:
     Raises:
         AttributeError, KeyError, TypeError, ValueError: If it makes no sense, or lacks something.
     """
-    gate = record.get("gate", 1)
-    if type(gate) is not int or not 1 <= gate <= GATE:
-        return f"a parity record of gate {gate!r}, this version knows gates up to {GATE}"
+    if fault := gate_fault(record):
+        return fault
+    if unproved := _unproved_batches(record):
+        return f"was not run in batches of {', '.join(unproved)}"
     for precision, found in record["precisions"].items():
         faults = [*points_faults(found)]
-        if gate > 1 and (lacking := sorted(_NEEDED - set(found))):
+        if lacking := sorted(_NEEDED - set(found)):
             faults.append(f"lacks {', '.join(lacking)}")
-        elif gate > 1:
+        else:
             faults += run_faults(precision, found)
         if faults:
             return f"{precision} {'; '.join(faults)}"
     return ""
+
+
+def _unproved_batches(record: Mapping[str, Any]) -> list[str]:
+    """Return the batches of static engines that a record has the digest of, but no row."""
+    roles = [match for match in map(_STATIC_ROLE.fullmatch, record) if match]
+    rows = {row.partition(" batch ")[2] for row in record["precisions"]}
+    return [batch for batch in (match["batch"] for match in roles) if batch not in rows]
 
 
 def run_faults(precision: str, found: Mapping[str, Any]) -> list[str]:
@@ -58,13 +101,14 @@ def run_faults(precision: str, found: Mapping[str, Any]) -> list[str]:
 
     Args:
         precision: Arithmetic, and after a space what else the engine is told apart by.
-        found: Its ``logits``, ``probes`` and ``batches``.
+        found: Its ``logits``, ``probes`` and ``batches``, and ``objects`` where it finds any.
     """
     arithmetic = precision.partition(" ")[0]
     return [
         *_logits_faults(found["logits"], limit=LOGITS_SHARE_MAX[arithmetic]),
         *_probe_faults(found["probes"], limit=NIGHT_AGREEMENT_MIN[arithmetic]),
         *_batch_faults(found["batches"]),
+        *(_object_faults(found["objects"], arithmetic) if "objects" in found else ()),
     ]
 
 
@@ -91,7 +135,8 @@ def _logits_faults(logits: Mapping[str, Any], *, limit: float) -> Iterator[str]:
 
 def _probe_faults(probes: Mapping[str, Any], *, limit: float) -> Iterator[str]:
     night = float(probes["night"])
-    if not int(probes["distinct"]) >= DISTINCT_MIN:
+    wanted = min(DISTINCT_MIN, int(probes.get("distinct_true", DISTINCT_MIN)))
+    if not int(probes["distinct"]) >= wanted:
         yield f"gives {probes['n']} different pictures the same labels: it is frozen"
     if not night >= limit:
         yield f"keeps {night:.2%} of the labels of drawn night frames, at least {limit:.1%} should"
@@ -103,3 +148,13 @@ def _batch_faults(batches: Mapping[str, Any]) -> Iterator[str]:
     for name, agreement in batches.items():
         if not float(agreement) >= BATCH_AGREEMENT_MIN:
             yield f"keeps {float(agreement):.2%} of a frame's labels in a batch ({name})"
+
+
+def _object_faults(objects: Mapping[str, Any], arithmetic: str) -> Iterator[str]:
+    num, lost, invented = (int(objects[key]) for key in ("n", "lost", "invented"))
+    limit = int(OBJECTS_LOST_MAX[arithmetic] * max(num, 10))
+    if max(lost, invented) > limit:
+        yield f"loses {lost} of {num} objects and invents {invented}, at most {limit} is accepted"
+    off = float(objects["score_off"])
+    if not off <= SCORE_OFF_MAX:
+        yield f"moves the scores of objects by {off:.3f} on average, at most {SCORE_OFF_MAX} is"

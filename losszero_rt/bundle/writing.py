@@ -1,8 +1,8 @@
 """Writing a bundle: complete, or not at all, and by one process at a time.
 
 A bundle is made in a folder beside its place, under a lock that the system gives back when the
-process ends, however it ends. What a killed process left there belongs to nobody, and the next one
-sweeps it away.
+process ends, however it ends; another one that wants the same place waits for it. What a killed
+process left there belongs to nobody, and the next one that writes beside it sweeps it away.
 """
 
 import fcntl
@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,23 +19,32 @@ from losszero_rt.bundle.file_record import FileRecord
 from losszero_rt.bundle.manifest import MANIFEST_NAME, Bundle
 from losszero_rt.errors import OutputError
 
+# Of no other program's folders: what bears it, and is locked by nobody, may be removed.
+PART_SUFFIX = ".bundle-part"
+
+Say = Callable[[str], None]
+
 
 @contextmanager
-def new_bundle_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
+def new_bundle_folder(
+    out: Path, *, force: bool = False, say: Say = lambda _: None
+) -> Iterator[Path]:
     """Lend a folder beside ``out`` that takes its place when the block ends well.
 
     Args:
         out: Where the bundle shall lie in the end.
         force: Replace a bundle that is there; nothing else is ever replaced.
+        say: Hears that another process is writing there, before this one waits for its end, and
+            what killed ones left.
 
     Raises:
-        OutputError: If ``out`` exists and may not be replaced, cannot be written, or another
-            process is writing it.
+        OutputError: If ``out`` exists and may not be replaced, or cannot be written.
     """
     out = out.absolute()
     _refuse_existing(out, force=force)
     try:
-        with _locked_folder(out) as partial:
+        with _locked_folder(out, say=say) as partial:
+            _sweep_neighbours(partial, say=say)
             _bring_back(out)
             # Another process may have finished between the first look and the lock.
             _refuse_existing(out, force=force)
@@ -55,10 +64,10 @@ def _refuse_existing(out: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def _locked_folder(out: Path) -> Iterator[Path]:
+def _locked_folder(out: Path, *, say: Say) -> Iterator[Path]:
     """Lend an empty folder beside ``out`` that no other process has; it is gone afterwards."""
-    partial = out.with_name(f".{out.name}.part")
-    handle = _lock(partial, out)
+    partial = out.with_name(f".{out.name}{PART_SUFFIX}")
+    handle = _lock(partial, out, say=say)
     try:
         _sweep(partial)
         yield partial
@@ -68,27 +77,56 @@ def _locked_folder(out: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def _lock(partial: Path, out: Path) -> int:
-    """Make a folder if it is absent and lock it; return its open handle."""
+def _lock(partial: Path, out: Path, *, say: Say) -> int:
+    """Make a folder if it is absent and lock it, however long that takes; return its handle."""
     while True:
         partial.mkdir(parents=True, exist_ok=True)
         try:
-            handle = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            handle = _opened(partial)
         except FileNotFoundError:
             continue
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if not _is_ours(handle):
+                say(f"another process is writing {out}: waiting until it is done (or Ctrl-C)")
+                # A signal ends the wait: its handler runs in here.
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_same(partial, handle):
+                return handle
+        except BaseException:
             os.close(handle)
-            raise OutputError(
-                f"another process is writing {out}",
-                accepted="one export to a place at a time",
-                remedy="wait until it is done, or choose another --out",
-            ) from None
-        if _is_same(partial, handle):
-            return handle
+            raise
         # Its owner finished in between: what we hold has moved to its place, or is gone.
         os.close(handle)
+
+
+def _opened(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
+def _is_ours(handle: int) -> bool:
+    """Lock an open folder unless another process has; say whether it is locked now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sweep_neighbours(partial: Path, *, say: Say) -> None:
+    """Remove what killed processes left of other bundles in the same folder."""
+    for path in partial.parent.glob(f".*{PART_SUFFIX}"):
+        if path == partial or path.is_symlink() or not path.is_dir():
+            continue
+        try:
+            handle = _opened(path)
+        except OSError:
+            continue
+        try:
+            if _is_ours(handle) and _is_same(path, handle):
+                say(f"removing {path}, which an export that was killed has left")
+                shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(handle)
 
 
 def _is_same(path: Path, handle: int) -> bool:

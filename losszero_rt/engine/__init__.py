@@ -1,5 +1,6 @@
 """Engines: what maps network input to labels."""
 
+from losszero_rt.engine.engine_score import Score, compiled_scores, score_of, weights_score
 from losszero_rt.engine.model import Model, TrainedModel, open_model
 from losszero_rt.engine.opening import engine_facts, fits, open_engine
 from losszero_rt.engine.protocol import (
@@ -26,10 +27,14 @@ __all__ = [
     "Model",
     "PlanesEngine",
     "Precision",
+    "Score",
     "Ticket",
     "TrainedModel",
+    "compiled_scores",
     "engine_facts",
     "fits",
     "open_engine",
     "open_model",
+    "score_of",
+    "weights_score",
 ]

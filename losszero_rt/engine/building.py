@@ -10,8 +10,10 @@ from pathlib import Path
 import losszero_rt
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine import tensorrt_engine
+from losszero_rt.engine.engine_files import export_words
 from losszero_rt.engine.protocol import EngineOptions
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import is_split
 
 BUILDER = "export.cached_engine"
 
@@ -29,6 +31,12 @@ def build_engine(bundle: Bundle, *, options: EngineOptions, say: Callable[[str],
             what the network is; then nothing is kept.
     """
     root = checkout_root()
+    if is_split(bundle.network_spec):
+        raise ModelError(
+            f"--build for a {bundle.network_spec.architecture}, which is compiled in parts",
+            accepted="networks that become one engine",
+            remedy=f"{export_words(options.batch)} puts its parts into a bundle",
+        )
     if options.precision not in ("auto", "fp16", "fp32"):
         raise ModelError(
             f"a TensorRT engine in {options.precision}", accepted="precisions: auto, fp16, fp32"

@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 Network = Callable[["torch.Tensor"], "tuple[torch.Tensor, torch.Tensor | None]"]
 
 
+def labels_and_maps(
+    replay: "Callable[[torch.Tensor], Sequence[torch.Tensor]]", inputs_NHWC: "torch.Tensor"
+) -> "tuple[torch.Tensor, torch.Tensor | None]":
+    """Return the labels of a network that is one engine, and its maps if it gives any."""
+    labels_Nhw, *maps = replay(inputs_NHWC)
+    return labels_Nhw, maps[0] if maps else None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fetched:
     """What came back of a batch, owned by whoever fetched it.

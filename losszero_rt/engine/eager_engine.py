@@ -80,7 +80,7 @@ class EagerEngine:
     """
 
     def __init__(self, model: Model, *, options: EngineOptions) -> None:
-        torch = import_torch()
+        torch = import_torch(options.device)
         self._device = find_device(options.device)
         self._batch = options.batch
         threads = 0

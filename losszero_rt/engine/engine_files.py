@@ -16,6 +16,7 @@ from losszero_rt.bundle.sidecar import read_sidecar
 from losszero_rt.caches import cache_folder
 from losszero_rt.engine.protocol import EngineOptions
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import HEADS, Part
 
 ENGINE = "tensorrt"
 CACHE = "tensorrt-engines"
@@ -75,13 +76,31 @@ def engine_files(bundle: Bundle) -> list[EngineFile]:
         ModelError: If the facts of an engine cannot be understood.
         OutputError: If others may write into the user's cache.
     """
-    facts = bundle.built.get(ENGINE, {})
     # The user's own first: nobody needs to vouch for them.
     files = _cached_files(bundle)
-    for role, name in bundle.engines.get(ENGINE, {}).items():
-        read, sha256 = partial(bundle.read, name), bundle.files[name].sha256
-        files.append(_file_of(facts.get(role), name=name, sha256=sha256, read=read))
+    roles = bundle.engines.get(ENGINE, {})
+    files += [_file_in(bundle, role) for role in roles if role not in HEADS]
     return files
+
+
+def head_files(bundle: Bundle) -> dict[Part, EngineFile]:
+    """Return the engines of the heads of a network that is compiled in parts.
+
+    Their ``batch`` is the number of regions that they take. Beside them the engines of
+    :func:`engine_files` are those of the trunk.
+
+    Raises:
+        ModelError: If the facts of an engine cannot be understood.
+    """
+    return {
+        part: _file_in(bundle, part) for part in HEADS if part in bundle.engines.get(ENGINE, {})
+    }
+
+
+def _file_in(bundle: Bundle, role: str) -> EngineFile:
+    name = bundle.engines[ENGINE][role]
+    read, sha256 = partial(bundle.read, name), bundle.files[name].sha256
+    return _file_of(bundle.built.get(ENGINE, {}).get(role), name=name, sha256=sha256, read=read)
 
 
 def cache_stem(bundle: Bundle, *, batch: int, precision: str, gpu: str) -> Path:

@@ -55,9 +55,9 @@ def open_engine(
             remedy=f"leave --engine away, or make a bundle: {export_command(model)}",
         )
     if name == "openvino":
-        from losszero_rt.engine.openvino_engine import OpenVinoEngine
+        from losszero_rt.engine.openvino_objects import open_on_openvino
 
-        return OpenVinoEngine(model, options=options, say=say)
+        return open_on_openvino(model, options=options, say=say)
     return _open_tensorrt(model, options=options, say=say)
 
 
@@ -129,8 +129,8 @@ def why_not(model: Model, name: EngineName) -> str:
 
 def engine_facts() -> dict[str, Any]:
     """Return versions and devices of what could run engines, for ``doctor``; never raises."""
-    from losszero_rt.engine.openvino_choice import remembered_choices
     from losszero_rt.engine.openvino_facts import openvino_facts
+    from losszero_rt.engine.openvino_remembered import remembered_choices
     from losszero_rt.engine.torch_facts import torch_facts
 
     tensorrt = "present" if find_spec("torch_tensorrt") else "absent"

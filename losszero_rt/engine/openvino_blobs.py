@@ -16,7 +16,14 @@ from typing import Any
 from losszero_rt.bundle import Bundle
 from losszero_rt.caches import cache_folder
 from losszero_rt.engine.openvino_facts import import_openvino
-from losszero_rt.engine.openvino_graphs import ENGINE, GraphSpec, compile_graph, roles_of
+from losszero_rt.engine.openvino_graphs import (
+    ENGINE,
+    GraphSpec,
+    compile_graph,
+    input_shape,
+    roles_of,
+)
+from losszero_rt.engine.openvino_sums import SUMS
 from losszero_rt.errors import OutputError
 
 CACHE = "openvino-graphs"
@@ -64,10 +71,11 @@ def key_of(core: Any, bundle: Bundle, *, spec: GraphSpec) -> str:
     """Return a name for everything that a compiled graph depends on, hex."""
     roles = bundle.engines[ENGINE]
     facts = {
-        "files": [bundle.files[roles[role]].sha256 for role in roles_of(spec.precision)],
-        "size": bundle.input_spec.size,
-        "batch": spec.batch,
+        "files": [bundle.files[roles[role]].sha256 for role in roles_of(spec.precision, spec.part)],
+        "input": input_shape(bundle, spec),
         "cams": spec.cams,
+        # A blob from before graphs gave the sums of their logits is compiled again.
+        "sums": SUMS,
         "settings": spec.settings,
         "version": str(import_openvino().__version__),
         "cpu": str(core.get_property("CPU", "FULL_DEVICE_NAME")),

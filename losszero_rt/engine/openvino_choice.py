@@ -4,8 +4,10 @@ Arithmetic that is fast on one CPU is slow on another, and one frame on all thre
 or faster than a frame a thread. So the first start with a bundle compiles what is worth trying,
 runs it in turn for a moment, and leaves what it found in the user's cache. A slow machine may
 need more starts than one: what was compiled lies in the cache then, and what was clearly slower
-is not tried again, so each gets further; after a few what was found so far has to do. Whoever
-names precision and streams gets just these, and nothing is measured.
+in one of them is not tried again, so each gets further; after a few what was found so far has to
+do. Until then the usual graph runs at every start, whatever half a measurement says of it: two runs
+of one clip are to have the same labels. Whoever names precision and streams gets just these, and
+nothing is measured.
 """
 
 import hashlib
@@ -24,17 +26,18 @@ from losszero_rt.engine.openvino_blobs import compile_cached
 from losszero_rt.engine.openvino_facts import import_openvino
 from losszero_rt.engine.openvino_graphs import GraphSpec, proved_precisions, require_offered
 from losszero_rt.engine.openvino_race import Race
+from losszero_rt.engine.openvino_remembered import CACHE, SENSELESS
+from losszero_rt.engine.openvino_starts import Times, clearly_best, is_beaten, times_of
 from losszero_rt.engine.protocol import EngineOptions, Precision
-from losszero_rt.errors import LossZeroError, ModelError, OutputError
+from losszero_rt.errors import ModelError, OutputError
 from losszero_rt.timings import now_s
 
-CACHE = "openvino-choices"
 # What measuring may add to the first start, beside the one graph that is compiled anyway.
 BUDGET_S = 1.5
 # So many starts may go on with a measurement that there was no time to finish.
 NUM_STARTS_MAX = 4
-# What took so much more of the time is not tried again by the next of them.
-BEATEN = 1.3
+# Begins the line that is said then.
+UNSETTLED = "precision and streams are not settled, as there was no time to measure all"
 # Of two that differ by less, the usual precision and the usual number of streams are taken.
 MARGIN = 0.04
 
@@ -70,7 +73,7 @@ def choose(
         bundle: Holds the graphs.
         options: What the caller asks; ``auto`` and 0 leave the choice to us.
         threads: CPU threads.
-        say: Hears why nothing can be remembered.
+        say: Hears why nothing can be remembered, and when the choice was not settled.
 
     Returns:
         The choice, and the compiled graph.
@@ -90,20 +93,39 @@ def choose(
         else:
             remembered = recall(path, precisions=precisions, streams=streams)
             if remembered is None:
-                known, starts = _so_far(path)
-                left = [spec for spec in specs if spec == specs[0] or not _is_beaten(spec, known)]
-                choice, compiled = measure(core, bundle, specs=left, options=options, say=say)
-                choice = replace(choice, ms={**known, **choice.ms})
-                best = _best_known(specs, choice)
-                if best is not None:
-                    choice = replace(choice, precision=best.precision, streams=best.streams)
-                    compiled = compile_cached(core, bundle, spec=best, say=say)
-                record = {"name": bundle.name, "batch": options.batch, "starts": starts + 1}
-                _remember(path, {**record, **asdict(choice)}, say=say)
-                return choice, compiled
+                return _go_on(core, bundle, path=path, specs=specs, options=options, say=say)
             choice = remembered
     spec = _spec(choice.precision, choice.streams, options, threads)
     return choice, compile_cached(core, bundle, spec=spec, say=say)
+
+
+def _go_on(
+    core: Any,
+    bundle: Bundle,
+    *,
+    path: Path,
+    specs: list[GraphSpec],
+    options: EngineOptions,
+    say: Say,
+) -> tuple[Choice, Any]:
+    """Measure what earlier starts have not settled, choose, and remember it."""
+    rounds, starts = _so_far(path)
+    left = [s for s in specs if s == specs[0] or not is_beaten(label_of(s), rounds)]
+    choice, compiled = measure(core, bundle, specs=left, options=options, say=say)
+    rounds.append(choice.ms)
+    if choice.chosen_by == "default" and starts + 1 < NUM_STARTS_MAX:
+        say(f"{UNSETTLED}: {label_of(specs[0])} until a start has the time; --precision names one")
+    elif choice.chosen_by == "default":
+        names = {label_of(spec): spec for spec in specs}
+        best = clearly_best(list(names), now=label_of(specs[0]), rounds=rounds)
+        if best is not None:
+            choice = replace(choice, precision=names[best].precision, streams=names[best].streams)
+            compiled = compile_cached(core, bundle, spec=names[best], say=say)
+    choice = replace(choice, ms={name: ms for times in rounds for name, ms in times.items()})
+    record = {"name": bundle.name, "bundle": bundle.sha256, "batch": options.batch}
+    record |= {"starts": starts + 1, "rounds": rounds}
+    _remember(path, {**record, **asdict(choice)}, say=say)
+    return choice, compiled
 
 
 def precisions_of(bundle: Bundle, options: EngineOptions) -> tuple[Precision, ...]:
@@ -157,7 +179,7 @@ def measure(
         say: Hears why compiled graphs cannot be kept.
 
     Returns:
-        The choice, and its compiled graph.
+        The choice, and its compiled graph: the usual one where there was no time for all.
     """
     race = Race(num_requests=options.num_requests, input_size=bundle.input_spec.size)
     race.enter(specs[0], lambda: compile_cached(core, bundle, spec=specs[0], say=say))
@@ -175,6 +197,8 @@ def measure(
         entered.sort(key=specs.index)
         race.run(entered)
         best = race.winner(entered, margin=MARGIN)
+    if chosen_by == "default":
+        best = specs[0]
     ms = {label_of(spec): round(value, 3) for spec, value in race.ms.items()}
     choice = Choice(precision=best.precision, streams=best.streams, chosen_by=chosen_by, ms=ms)
     return choice, race.compiled(best)
@@ -197,29 +221,11 @@ def recall(
             return None
         precision, num_streams = record["precision"], record["streams"]
         ms = {str(label): float(value) for label, value in record["ms"].items()}
-    except (LossZeroError, AttributeError, KeyError, TypeError, ValueError):
+    except SENSELESS:
         return None
     if precision not in precisions or num_streams not in streams:
         return None
     return Choice(precision=precision, streams=num_streams, chosen_by="remembered", ms=ms)
-
-
-def remembered_choices() -> list[str]:
-    """Return a line for every choice in the user's cache, for ``doctor``; never raises."""
-    try:
-        paths = sorted(cache_folder(CACHE).glob("*.json"))
-    except OutputError as error:
-        return [str(error)]
-    lines = []
-    for path in paths:
-        try:
-            record, _ = read_sidecar(path)
-            found = f"{record['precision']}, {record['streams']} streams"
-            tried = "; ".join(f"{label} {float(ms):.1f} ms" for label, ms in record["ms"].items())
-            lines.append(f"{record['name']}, batch {record['batch']}: {found} ({tried} a frame)")
-        except (LossZeroError, AttributeError, KeyError, TypeError, ValueError):
-            lines.append(f"{path} cannot be understood: it will be measured again")
-    return lines
 
 
 def _spec(precision: Precision, streams: int, options: EngineOptions, threads: int) -> GraphSpec:
@@ -261,28 +267,10 @@ def _remember(path: Path, record: Mapping[str, Any], *, say: Say) -> None:
         part.unlink(missing_ok=True)
 
 
-def _so_far(path: Path) -> tuple[dict[str, float], int]:
+def _so_far(path: Path) -> tuple[list[Times], int]:
     """Return what earlier starts measured, and how many of them; nothing if it makes no sense."""
     try:
         record, _ = read_sidecar(path)
-        ms = {str(label): float(value) for label, value in record["ms"].items()}
-        return ms, int(record["starts"])
-    except (LossZeroError, AttributeError, KeyError, TypeError, ValueError):
-        return {}, 0
-
-
-def _best_known(specs: list[GraphSpec], choice: Choice) -> GraphSpec | None:
-    """Return what all starts together found to be clearly faster than an unfinished choice."""
-    if choice.chosen_by != "default":
-        return None
-    tried = [spec for spec in specs if label_of(spec) in choice.ms]
-    best = min(tried, key=lambda spec: choice.ms[label_of(spec)], default=specs[0])
-    now = next(s for s in specs if (s.precision, s.streams) == (choice.precision, choice.streams))
-    now_ms = choice.ms.get(label_of(now))
-    clearly = now_ms is not None and choice.ms[label_of(best)] * BEATEN < now_ms
-    return best if best != now and clearly else None
-
-
-def _is_beaten(spec: GraphSpec, known: Mapping[str, float]) -> bool:
-    ms = known.get(label_of(spec))
-    return ms is not None and ms > BEATEN * min(known.values())
+        return times_of(record), int(record["starts"])
+    except SENSELESS:
+        return [], 0

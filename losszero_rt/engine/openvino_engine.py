@@ -8,6 +8,7 @@ Shape letters: N frames of a batch, H, W height and width of the input, h, w of 
 
 from collections import deque
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +18,15 @@ from losszero_rt.cores import num_cores
 from losszero_rt.engine.openvino_choice import choose
 from losszero_rt.engine.openvino_facts import executed_precision, first_line, import_openvino
 from losszero_rt.engine.openvino_graphs import holds
+from losszero_rt.engine.openvino_sums import check_sums, sums_port
 from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, check_class
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import is_split
 
 if TYPE_CHECKING:
     import openvino
+
+INSTALL = "pip install -e '.[export]' in the checkout"
 
 
 class OpenVinoTicket:
@@ -32,6 +37,8 @@ class OpenVinoTicket:
         num_frames: Frames submitted; the rest of the batch is padding.
         watched: The class whose activation maps are wanted; None for none.
         free: Where the request goes back to once it was read.
+        sums: Output that holds the sums of the logits; None where they are not looked at.
+        precision: What executes, for a message.
     """
 
     def __init__(
@@ -41,11 +48,14 @@ class OpenVinoTicket:
         num_frames: int,
         watched: int | None,
         free: "deque[openvino.InferRequest]",
+        sums: int | None,
+        precision: str,
     ) -> None:
         self._request: openvino.InferRequest | None = request
         self._num_frames = num_frames
         self._watched = watched
         self._free = free
+        self._sums, self._precision = sums, precision
         self._extras = Extras()
         self._labels_Nhw: np.ndarray | None = None
         self._infer_ms = 0.0
@@ -56,6 +66,9 @@ class OpenVinoTicket:
             request, self._request = self._request, None
             try:
                 request.wait()
+                if self._sums is not None:
+                    sums_N = request.get_output_tensor(self._sums).data[: self._num_frames]
+                    check_sums(sums_N, precision=self._precision)
                 self._labels_Nhw = request.get_output_tensor(0).data[: self._num_frames].copy()
                 if self._watched is not None:
                     cams_NCHW = request.get_output_tensor(1).data[: self._num_frames]
@@ -94,7 +107,7 @@ class OpenVinoEngine:
     def __init__(
         self, bundle: Bundle, *, options: EngineOptions, say: Callable[[str], None] | None = None
     ) -> None:
-        fault = why_not(bundle) or _device_fault(options.device)
+        fault = why_not(bundle) or device_fault(options.device)
         if fault:
             raise ModelError(fault, accepted="a bundle with an OpenVINO graph, on a CPU")
         ov = import_openvino()
@@ -110,6 +123,7 @@ class OpenVinoEngine:
             request.get_input_tensor(0).data[...] = 0
         self._requests = requests
         self._free = deque(requests)
+        self._sums = sums_port(compiled) if options.check_logits else None
         self._bundle, self._options = bundle, options
         self._watched: int | None = None
         self._info = EngineInfo(
@@ -142,7 +156,12 @@ class OpenVinoEngine:
         request.get_input_tensor(0).data[: len(inputs_NHWC)] = inputs_NHWC
         request.start_async()
         return OpenVinoTicket(
-            request, num_frames=len(inputs_NHWC), watched=self._watched, free=self._free
+            request,
+            num_frames=len(inputs_NHWC),
+            watched=self._watched,
+            free=self._free,
+            sums=self._sums,
+            precision=self._info.precision,
         )
 
     def watch(self, class_id: int | None) -> None:
@@ -176,10 +195,15 @@ class OpenVinoEngine:
 
 def why_not(bundle: Bundle) -> str:
     """Say why a bundle cannot run here; empty when it can."""
-    return "" if holds(bundle, "fp32") else f"{bundle.path} holds no OpenVINO graph"
+    if not holds(bundle, "fp32"):
+        return f"{bundle.path} holds no OpenVINO graph"
+    if is_split(bundle.network_spec) and not (find_spec("torch") and find_spec("torchvision")):
+        return f"what a {bundle.network_spec.architecture} finds is sorted out in torch: {INSTALL}"
+    return ""
 
 
-def _device_fault(device: str) -> str:
+def device_fault(device: str) -> str:
+    """Say why the OpenVINO engine cannot run on a device; empty when it can."""
     return "" if device in ("auto", "cpu") else f"the openvino engine cannot run on {device!r}"
 
 
@@ -196,6 +220,8 @@ def _check_ports(
     )
     if cams_size is not None:
         wanted += (("f32", [batch, bundle.classmap.num_classes, *cams_size]),)
+    if sums_port(compiled) is not None:
+        wanted += (("f32", [batch]),)
     ports = [*compiled.inputs, *compiled.outputs]
     found = tuple((port.get_element_type().to_string(), list(port.shape)) for port in ports)
     if found != wanted:

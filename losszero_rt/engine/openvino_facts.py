@@ -83,7 +83,7 @@ def hint_of(precision: Precision) -> str:
     return HINTS[capable_precisions()[0] if precision == "int8" else precision]
 
 
-def runs_as_asked(found: str, *, asked: Precision) -> bool:
+def runs_as_asked(found: str, *, asked: str) -> bool:
     """Say whether what executes is what was asked for: of int8 graphs, in most convolutions.
 
     Args:

@@ -5,6 +5,7 @@ second one whose layers were quantised to int8; what is left of floats in that r
 fastest float arithmetic.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,15 @@ from losszero_rt.engine.openvino_facts import (
     import_openvino,
     multiplies_int8,
 )
+from losszero_rt.engine.openvino_sums import add_sums
 from losszero_rt.engine.protocol import Precision
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import HEADS, PARTS, Part, is_split, regions_shape
 
 ENGINE = "openvino"
 FLOAT_ROLES = ("graph", "constants")
+# What a bundle runs in that was exported for one float alone; bf16 is what only some CPUs have.
+FLOAT_LIMITS: dict[str, tuple[Precision, ...]] = {"fp32": ("fp32",), "bf16": ("bf16", "fp32")}
 INT8_ROLES = ("int8_graph", "int8_constants")
 
 
@@ -30,10 +35,11 @@ class GraphSpec:
 
     Attributes:
         precision: Arithmetic.
-        batch: Frames a call.
+        batch: Frames a call; of a head, regions.
         cams: With class activation maps as a second output, where the graph has them.
         threads: CPU threads.
         streams: Frames worked on side by side.
+        part: Which part of a network that is compiled in parts; None for a whole one.
     """
 
     precision: Precision
@@ -41,6 +47,7 @@ class GraphSpec:
     cams: bool
     threads: int
     streams: int
+    part: Part | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -54,20 +61,34 @@ class GraphSpec:
         }
 
 
-def roles_of(precision: Precision) -> tuple[str, str]:
+def roles_of(precision: Precision, part: Part | None = None) -> tuple[str, str]:
     """Return the roles of the files, graph and constants, that run in a precision."""
+    if part is not None:
+        return f"{part}_graph", f"{part}_constants"
     return INT8_ROLES if precision == "int8" else FLOAT_ROLES
 
 
 def holds(bundle: Bundle, precision: Precision) -> bool:
-    """Say whether a bundle holds the graph that runs in a precision."""
-    return set(roles_of(precision)) <= set(bundle.engines.get(ENGINE, {}))
+    """Say whether a bundle holds the graph that runs in a precision, or all of its parts."""
+    roles = {*roles_of(precision)}
+    if is_split(bundle.network_spec) and precision != "int8":
+        roles = {role for part in PARTS for role in roles_of(precision, part)}
+    return roles <= set(bundle.engines.get(ENGINE, {}))
+
+
+def precision_limit(bundle: Bundle) -> str:
+    """Return the precision that a bundle was exported for; ``auto`` if for no single one."""
+    facts = bundle.built.get(ENGINE, {}).get(FLOAT_ROLES[0], {})
+    asked = facts.get("precision") if isinstance(facts, Mapping) else None
+    return asked if isinstance(asked, str) else "auto"
 
 
 def offered_precisions(bundle: Bundle) -> tuple[Precision, ...]:
     """Return what this CPU can run of a bundle, floats first and the fastest of them first."""
     int8: tuple[Precision, ...] = ("int8",) if multiplies_int8() and holds(bundle, "int8") else ()
-    return (*capable_precisions(), *int8)
+    found: tuple[Precision, ...] = (*capable_precisions(), *int8)
+    limits = FLOAT_LIMITS.get(precision_limit(bundle), found)
+    return tuple(precision for precision in found if precision in limits)
 
 
 def proved_precisions(bundle: Bundle) -> tuple[Precision, ...]:
@@ -92,16 +113,27 @@ def require_offered(bundle: Bundle, asked: Precision) -> None:
     lacking = f"which {bundle.path} holds no graph for"
     if asked not in (*capable_precisions(), *(("int8",) if multiplies_int8() else ())):
         lacking = "which this CPU does not have"
+    elif precision_limit(bundle) in FLOAT_LIMITS:
+        lacking = f"but {bundle.path} was exported with --precision {precision_limit(bundle)}"
     raise ModelError(
         f"precision {asked} was asked for, {lacking}",
         accepted=f"precisions: auto, {', '.join(offered)}",
     )
 
 
-def read_graph(core: Any, bundle: Bundle, *, precision: Precision = "fp32") -> Any:
+def read_graph(
+    core: Any, bundle: Bundle, *, precision: Precision = "fp32", part: Part | None = None
+) -> Any:
     """Deserialise the graph that runs in a precision from bytes that were verified."""
-    graph, constants = (bundle.engines[ENGINE][role] for role in roles_of(precision))
+    graph, constants = (bundle.engines[ENGINE][role] for role in roles_of(precision, part))
     return core.read_model(bundle.read(graph), bundle.read(constants))
+
+
+def input_shape(bundle: Bundle, spec: GraphSpec) -> list[int]:
+    """Return the shape that a graph is compiled for."""
+    if spec.part is not None and spec.part in HEADS:
+        return [spec.batch, *regions_shape(bundle.network_spec, spec.part)]
+    return [spec.batch, *bundle.input_spec.size, 3]
 
 
 def compile_graph(core: Any, bundle: Bundle, *, spec: GraphSpec) -> Any:
@@ -111,10 +143,12 @@ def compile_graph(core: Any, bundle: Bundle, *, spec: GraphSpec) -> Any:
         ModelError: If OpenVINO refuses it.
     """
     try:
-        model = read_graph(core, bundle, precision=spec.precision)
-        for result in [] if spec.cams else model.get_results()[1:]:
+        model = read_graph(core, bundle, precision=spec.precision, part=spec.part)
+        for result in [] if spec.cams or spec.part else model.get_results()[1:]:
             model.remove_result(result)
-        model.reshape([spec.batch, *bundle.input_spec.size, 3])
+        if spec.part is None:
+            add_sums(model)
+        model.reshape(input_shape(bundle, spec))
         return core.compile_model(model, "CPU", spec.settings)
     except RuntimeError as error:
         raise ModelError(

@@ -39,6 +39,8 @@ class EngineOptions:
         any_batch: ``batch`` is a wish: an engine compiled for other batches takes its nearest.
         trust_engine: Load compiled engines that are code although this user did not build them.
         build: Compile a TensorRT engine into the user's cache where none fits.
+        check_logits: Let a compiled graph that can tell raise where its logits are not finite; the
+            gate of an export, which looks at the logits themselves, wants the labels all the same.
     """
 
     device: str = "auto"
@@ -52,6 +54,7 @@ class EngineOptions:
     any_batch: bool = False
     trust_engine: bool = False
     build: bool = False
+    check_logits: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,8 @@ class EngineInfo:
             or ``remembered`` from an earlier start; empty where there is no choice.
         proof: What an engine that was built here was compared by, where that is less than the
             proof of an export; empty for engines of a bundle.
+        compiled: Which parts of the network are compiled, and what runs between them; empty where
+            it is compiled as a whole, or not at all.
     """
 
     name: EngineName
@@ -93,6 +98,7 @@ class EngineInfo:
     proof: str = ""
     streams: int = 0
     chosen_by: str = ""
+    compiled: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

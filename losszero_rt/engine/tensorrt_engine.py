@@ -8,6 +8,7 @@ Shape letters: N frames of a batch, H, W height and width of the input, h, w of 
 
 import io
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from losszero_rt.bundle import Bundle
-from losszero_rt.engine.cuda_slots import CudaSlots
+from losszero_rt.engine.cuda_slots import CudaSlots, labels_and_maps
 from losszero_rt.engine.engine_files import (
     NONE_HERE,
+    EngineFile,
     Gpu,
     choose_file,
     engine_files,
@@ -28,6 +30,12 @@ from losszero_rt.engine.engine_trust import settle_trust
 from losszero_rt.engine.gpu_health import EAGER_REMEDY, Health, first_error, first_line, opening
 from losszero_rt.engine.protocol import EngineInfo, EngineOptions, check_class
 from losszero_rt.engine.slot import Slot
+from losszero_rt.engine.tensorrt_objects import (
+    COMPILED,
+    Replay,
+    check_heads,
+    objects_around,
+)
 from losszero_rt.engine.tensorrt_ticket import TensorRtTicket
 from losszero_rt.engine.torch_facts import find_device, import_torch
 from losszero_rt.errors import LossZeroError, ModelError
@@ -40,7 +48,7 @@ if TYPE_CHECKING:
 NUM_SLOTS_MIN = 3
 # The operator that runs an engine, as the graph of a loaded program spells it.
 EXECUTE = "tensorrt.execute_engine.default"
-_INSTALL = "pip install 'losszero-rt[tensorrt]'"
+_INSTALL = "pip install -e '.[tensorrt]' in the checkout"
 
 
 class TensorRtEngine:
@@ -49,6 +57,9 @@ class TensorRtEngine:
     Args:
         bundle: What to run.
         options: ``device`` ``auto`` is the first GPU; ``num_requests`` is the number of slots.
+
+    Attributes:
+        objects: What runs around the parts of a network that finds objects; None of any other.
 
     Raises:
         ModelError: If no engine fits this GPU, these versions, the precision or the batch, or
@@ -69,13 +80,20 @@ class TensorRtEngine:
         gpu = gpu_facts(device)
         file = choose_file(files, gpu=gpu, options=options)
         trusted_by = settle_trust(file.sha256, name=file.name, trust_engine=options.trust_engine)
+        check_heads(bundle, gpu=gpu, precision=file.precision, options=options)
         self._bundle = bundle
         self._library = library
         self._health = Health()
+        # Those that replay them hold no engine of their own, so that closing releases them.
+        self._modules: dict[str, torch.nn.Module] = {}
         with opening(file, smaller=smaller_batch(files, gpu=gpu, than=file.batch)):
-            self._module: torch.nn.Module | None = load_engine(file.read(), device=device)
+            replay_of = partial(self._replay_of, device=device)
+            trunk = replay_of(file)
+            self.objects = objects_around(
+                bundle, trunk=trunk, file=file, replay_of=replay_of, device=device, options=options
+            )
             self._slots = CudaSlots(
-                self._replay,
+                self.objects or partial(labels_and_maps, trunk),
                 device=device,
                 batch=file.batch,
                 spec=bundle.input_spec,
@@ -97,6 +115,8 @@ class TensorRtEngine:
             version=", ".join(f"{name} {value}" for name, value in gpu.versions.items()),
             trusted_by=trusted_by,
             proof=file.proof,
+            gives_objects=self.objects is not None and options.objects,
+            compiled=COMPILED if self.objects is not None else "",
         )
 
     @property
@@ -104,12 +124,19 @@ class TensorRtEngine:
         """What really runs."""
         return self._info
 
-    def _replay(self, inputs_NHWC: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor | None]":
-        # The switch for CUDA graphs is the process's, so it is held no longer than a call takes;
-        # the graph itself stays with the engine and is replayed.
-        with self._library.runtime.enable_cudagraphs(self._module) as replayed:
-            found = replayed(inputs_NHWC)
-        return (found[0], found[1]) if isinstance(found, tuple | list) else (found, None)
+    def _replay_of(self, file: EngineFile, *, device: "torch.device") -> Replay:
+        """Load an engine; return what runs it."""
+        modules, runtime = self._modules, self._library.runtime
+        modules[file.name] = load_engine(file.read(), device=device)
+
+        def replay(given: "torch.Tensor") -> "Sequence[torch.Tensor]":
+            # The switch for CUDA graphs is the process's, so it is held no longer than a call
+            # takes; the graph itself stays with the engine and is replayed.
+            with runtime.enable_cudagraphs(modules[file.name]) as replayed:
+                found = replayed(given)
+            return found if isinstance(found, tuple | list) else (found,)
+
+        return replay
 
     def submit(self, inputs_NHWC: np.ndarray) -> TensorRtTicket:
         """Start one batch; see the protocol. Hot path: shape and dtype are the caller's promise."""
@@ -132,6 +159,7 @@ class TensorRtEngine:
             num_frames=num_frames,
             watched=self._watched is not None,
             health=self._health,
+            objects=self.objects.take() if self.objects is not None else None,
         )
 
     def _check_free(self) -> None:
@@ -161,7 +189,7 @@ class TensorRtEngine:
     def close(self) -> None:
         """Wait for what is under way and release the device. May be called twice."""
         self._slots.close()
-        self._module = None
+        self._modules.clear()
 
 
 def why_not(bundle: Bundle, *, options: EngineOptions) -> str:
@@ -174,6 +202,7 @@ def why_not(bundle: Bundle, *, options: EngineOptions) -> str:
         device = find_gpu(options.device)
         file = choose_file(files, gpu=gpu_facts(device), options=options)
         settle_trust(file.sha256, name=file.name, trust_engine=options.trust_engine)
+        check_heads(bundle, gpu=gpu_facts(device), precision=file.precision, options=options)
     except LossZeroError as error:
         return str(error)
     return ""

@@ -3,12 +3,17 @@
 Shape letters: n frames submitted, h, w height and width of the labels.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from losszero_rt.engine.cuda_slots import CudaSlots
+from losszero_rt.engine.eager_engine import to_objects
 from losszero_rt.engine.gpu_health import Health
 from losszero_rt.engine.protocol import Extras
 from losszero_rt.engine.slot import Slot
+from losszero_rt.network import DetectedObjects
+from losszero_rt.objects import Objects
 
 
 class TensorRtTicket:
@@ -20,16 +25,25 @@ class TensorRtTicket:
         num_frames: Frames submitted; the rest of the batch is padding.
         watched: Whether a class was watched.
         health: Of the device.
+        objects: On the GPU, of each frame of the batch; None where there are none.
     """
 
     def __init__(
-        self, slots: CudaSlots, slot: Slot, *, num_frames: int, watched: bool, health: Health
+        self,
+        slots: CudaSlots,
+        slot: Slot,
+        *,
+        num_frames: int,
+        watched: bool,
+        health: Health,
+        objects: Sequence[DetectedObjects] | None = None,
     ) -> None:
         self._slots = slots
         self._slot: Slot | None = slot
         self._num_frames = num_frames
         self._watched = watched
         self._health = health
+        self._objects = objects
         self._labels_nhw: np.ndarray | None = None
         self._extras = Extras()
         self._infer_ms = 0.0
@@ -40,14 +54,20 @@ class TensorRtTicket:
             slot, self._slot = self._slot, None
             with self._health.watching("while labels were fetched"):
                 found = self._slots.fetch(slot, num_frames=self._num_frames, watched=self._watched)
+                # Behind the labels in the stream of the computation, so they are there as well.
+                objects = self._to_host()
             self._labels_nhw, self._infer_ms = found.labels_Nhw, found.spent_ms
-            self._extras = Extras(cams_NHW=found.cams_Nhw)
+            self._extras = Extras(cams_NHW=found.cams_Nhw, objects=objects)
         assert self._labels_nhw is not None, "the first result() raised"
         return self._labels_nhw
 
+    def _to_host(self) -> tuple[Objects, ...] | None:
+        given, self._objects = self._objects, None
+        return None if given is None else tuple(map(to_objects, given[: self._num_frames]))
+
     @property
     def extras(self) -> Extras:
-        """What came beside the labels: the map of a class that was watched."""
+        """What came beside the labels: the map of a class that was watched, objects."""
         return self._extras
 
     @property

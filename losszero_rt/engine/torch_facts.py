@@ -1,5 +1,8 @@
 """What torch is, here: the library, the devices, the arithmetic of a network."""
 
+from importlib import import_module
+from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 from losszero_rt.errors import ModelError
@@ -8,25 +11,38 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+INSTALL = "pip install -e '.[export]' in the checkout"
 _NAMES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 
 
-def import_torch() -> Any:
+def import_torch(device: str = "auto") -> Any:
     """Import torch.
+
+    Args:
+        device: What it is wanted for: whoever asks for a GPU is told first that there is none.
 
     Raises:
         ModelError: If it, or what builds and loads networks with it, is not installed.
     """
     try:
-        import safetensors.torch  # noqa: F401
-        import torch
+        # In this order: where neither is, it is torch that a person has heard of.
+        torch = import_module("torch")
+        import_module("safetensors.torch")
     except ImportError as error:
+        absent = f"the eager engine needs torch and safetensors ({error})"
+        no_gpu = device.startswith("cuda") and not has_nvidia_driver()
         raise ModelError(
-            f"the eager engine needs torch ({error})",
-            accepted="the openvino engine runs without it",
-            remedy="pip install 'losszero-rt[export]'",
+            f"no NVIDIA GPU is here for --device {device}, and {absent}" if no_gpu else absent,
+            accepted="the openvino engine, on the CPU, runs without them",
+            remedy="--device cpu" if no_gpu else INSTALL,
         ) from error
     return torch
+
+
+def has_nvidia_driver() -> bool:
+    """Say whether the driver of an NVIDIA GPU is loaded, which can be seen without torch."""
+    marks = ("/dev/nvidiactl", "/dev/dxg", "/proc/driver/nvidia/version")
+    return any(Path(mark).exists() for mark in marks) or which("nvidia-smi") is not None
 
 
 def executed_precision(network: "nn.Module") -> str:

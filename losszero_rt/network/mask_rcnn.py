@@ -25,6 +25,7 @@ RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 # torchvision's 32..512 are meant for pictures of 800 pixels; the sides here are half of that,
 # yet a road still fills the whole width.
 _ANCHOR_SIZES = ((16,), (40,), (96,), (216,), (512,))
+_ASPECT_RATIOS = (0.5, 1.0, 2.0)
 
 
 def build_mask_rcnn(spec: NetworkSpec) -> "nn.Module":
@@ -36,10 +37,18 @@ def build_mask_rcnn(spec: NetworkSpec) -> "nn.Module":
         ModelError: If the encoder is no ResNet of torchvision, or there is no class but the
             background.
     """
+    return network_of(spec, detector=_detector(spec))
+
+
+def network_of(spec: NetworkSpec, *, detector: Any) -> "nn.Module":
+    """Return the network that paints what a detector of torchvision finds.
+
+    Args:
+        spec: What it was built of.
+        detector: Has ``backbone``, ``rpn`` and ``roi_heads``.
+    """
     import torch
     from torch import nn
-
-    detector = _detector(spec)
 
     class MaskRcnn(nn.Module):
         """Backbone, region proposals, heads; torchvision's class ids have the background first."""
@@ -90,7 +99,7 @@ def build_mask_rcnn(spec: NetworkSpec) -> "nn.Module":
 
 def _detector(spec: NetworkSpec) -> Any:
     from torch import nn
-    from torchvision.models.detection import anchor_utils, faster_rcnn, mask_rcnn, rpn
+    from torchvision.models.detection import faster_rcnn, mask_rcnn, rpn
 
     if spec.encoder not in RESNETS or spec.num_classes < 2:
         raise ModelError(
@@ -98,27 +107,43 @@ def _detector(spec: NetworkSpec) -> Any:
             accepted=f"two classes or more; encoders: {', '.join(RESNETS)}",
         )
     width, num_classes = spec.decoder_channels, spec.num_classes
-    anchors = anchor_utils.AnchorGenerator(
-        sizes=_ANCHOR_SIZES, aspect_ratios=((0.5, 1.0, 2.0),) * len(_ANCHOR_SIZES)
+    return detector_of(
+        spec,
+        backbone=_backbone(spec),
+        rpn_head=rpn.RPNHead(width, len(_ASPECT_RATIOS), conv_depth=2),
+        box_head=faster_rcnn.FastRCNNConvFCHead(
+            (width, 7, 7), [width] * 4, [4 * width], norm_layer=nn.BatchNorm2d
+        ),
+        box_predictor=faster_rcnn.FastRCNNPredictor(4 * width, num_classes),
+        mask_head=mask_rcnn.MaskRCNNHeads(width, [width] * 4, 1, norm_layer=nn.BatchNorm2d),
+        mask_predictor=mask_rcnn.MaskRCNNPredictor(width, width, num_classes),
     )
-    box_head = faster_rcnn.FastRCNNConvFCHead(
-        (width, 7, 7), [width] * 4, [4 * width], norm_layer=nn.BatchNorm2d
+
+
+def detector_of(spec: NetworkSpec, *, backbone: "nn.Module", **heads: "nn.Module") -> Any:
+    """Assemble torchvision's Mask R-CNN: anchors, proposals, overlaps and RoIAlign around heads.
+
+    Args:
+        spec: Scores and limits.
+        backbone: From values to the features of five levels, ``out_channels`` wide.
+        **heads: ``rpn_head``, ``box_head``, ``box_predictor``, ``mask_head``, ``mask_predictor``.
+    """
+    from torchvision.models.detection import anchor_utils, mask_rcnn
+
+    anchors = anchor_utils.AnchorGenerator(
+        sizes=_ANCHOR_SIZES, aspect_ratios=(_ASPECT_RATIOS,) * len(_ANCHOR_SIZES)
     )
     return mask_rcnn.MaskRCNN(
-        _backbone(spec),
+        backbone,
         rpn_anchor_generator=anchors,
-        rpn_head=rpn.RPNHead(width, anchors.num_anchors_per_location()[0], conv_depth=2),
         rpn_pre_nms_top_n_train=2 * spec.proposals_max,
         rpn_post_nms_top_n_train=2 * spec.proposals_max,
         rpn_pre_nms_top_n_test=spec.proposals_max,
         rpn_post_nms_top_n_test=spec.proposals_max,
-        box_head=box_head,
-        box_predictor=faster_rcnn.FastRCNNPredictor(4 * width, num_classes),
         box_score_thresh=spec.score_min,
         box_detections_per_img=spec.detections_max,
         box_batch_size_per_image=min(512, spec.proposals_max),
-        mask_head=mask_rcnn.MaskRCNNHeads(width, [width] * 4, 1, norm_layer=nn.BatchNorm2d),
-        mask_predictor=mask_rcnn.MaskRCNNPredictor(width, width, num_classes),
+        **heads,
     )
 
 

@@ -43,19 +43,18 @@ def bundle(unsealed: Bundle) -> Bundle:
     return seal(unsealed)
 
 
-def digests(bundle: Bundle) -> dict[str, str]:
-    """What a parity record says of the files it was measured on."""
-    roles = bundle.engines["openvino"]
-    return {f"{role}_sha256": bundle.files[name].sha256 for role, name in roles.items()}
+# How a graph runs that is as good as the network.
+RUNS = {
+    "rate_points": {},
+    "logits": {"n": 17, "not_finite": [], "max": 1.7, "mean": 0.1, "share": 0.02},
+    "probes": {"n": 11, "distinct": 9, "night": 0.997, "night_least": 0.99},
+    "batches": {"3 of 3": 1.0, "2 of 3": 0.999, "1 of 3": 1.0},
+}
 
 
 def write_parity(bundle: Bundle, *, miou_points: float, class_points: float) -> Bundle:
     """Give a bundle a parity record and seal it again."""
-    record = {
-        **digests(bundle),
-        "precisions": {
-            "bf16": {"miou_points": miou_points, "class_points": {"road": class_points}}
-        },
-    }
+    points = {"miou_points": miou_points, "class_points": {"road": class_points}}
+    record = {**bundle.parity_head("openvino"), "precisions": {"bf16": {**RUNS, **points}}}
     (bundle.path / PARITY_NAME).write_text(json.dumps({"openvino": record}))
     return seal(bundle)

@@ -75,25 +75,30 @@ def test_less_is_accepted_of_fp32_than_of_int8() -> None:
     assert "moves the logits" in fault_of(record_of(rough, precision="bf16"))
 
 
-def test_a_record_from_before_the_gates_is_judged_by_its_points() -> None:
-    old = {key: GOOD[key] for key in ("miou_points", "class_points")}
-    assert fault_of(record_of(old, gate=None)) == ""
-    assert "moves" in fault_of(record_of({**old, "miou_points": 1.0}, gate=None))
-    assert "lacks batches, logits, probes, rate_points" in fault_of(record_of(old))
+def test_points_alone_prove_nothing() -> None:
+    points = {key: GOOD[key] for key in ("miou_points", "class_points")}
+    assert "lacks batches, logits, probes, rate_points" in fault_of(record_of(points))
 
 
-def test_rates_count_wherever_they_are_recorded() -> None:
-    old = {key: GOOD[key] for key in ("miou_points", "class_points")}
-    found = {**old, "rate_points": {"undrivable_as_road": 0.5}}
-    assert "taken for road" in fault_of(record_of(found, gate=None))
+def test_every_static_engine_needs_a_row_of_its_own() -> None:
+    record = {**record_of(GOOD, precision="fp16 batch 1"), "b1_sha256": "1", "b8_sha256": "8"}
+    assert fault_of(record) == "was not run in batches of 8"
+    record["precisions"]["fp16 batch 8"] = GOOD
+    assert fault_of(record) == ""
 
 
-@pytest.mark.parametrize("gate", [0, GATE + 1, "2", True])
+@pytest.mark.parametrize("gate", [0, GATE - 1, GATE + 1, str(GATE), True])
 def test_a_gate_that_is_not_known_proves_nothing(gate: object) -> None:
-    assert f"gate {gate!r}" in fault_of(record_of(GOOD, gate=gate))
+    fault = fault_of(record_of(GOOD, gate=gate))
+    assert f"gate {gate!r}, this version needs one of gate {GATE}" in fault
+    assert "python -m export" in fault
 
 
-def test_bundles_that_shipped_before_the_gates_still_open() -> None:
+def test_a_record_without_a_gate_is_of_the_first() -> None:
+    assert "gate 1" in fault_of(record_of(GOOD, gate=None))
+
+
+def test_what_ships_is_within_tolerance() -> None:
     bundle = find_bundle("night-ride")
     assert isinstance(bundle, Bundle)
     assert bundle.faults == ()

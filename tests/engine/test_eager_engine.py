@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal
 from losszero_rt.engine import EngineOptions
+from losszero_rt.engine import torch_facts as torch_facts_module
 from losszero_rt.engine.eager_engine import EagerEngine
 from losszero_rt.engine.torch_facts import torch_facts
 from losszero_rt.errors import ModelError
@@ -30,9 +31,33 @@ class TestEagerEngine(EnginePromises):
 
 def test_missing_torch_names_the_command(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ModelError, match=r"pip install 'losszero-rt\[export\]'"):
+    with pytest.raises(ModelError, match=r"pip install -e '\.\[export\]' in the checkout"):
         EagerEngine(bundle, options=EngineOptions())
-    assert "losszero-rt[export]" in torch_facts()["absent"]
+    assert "pip install -e '.[export]'" in torch_facts()["absent"]
+
+
+@pytest.mark.parametrize("module", ["torch", "safetensors"])
+def test_what_is_missing_is_named(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    if module == "torch":  # the base install has neither
+        monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(ModelError, match=f"import of {module}") as refusal:
+        EagerEngine(bundle, options=EngineOptions())
+    assert "GPU" not in str(refusal.value)
+
+
+def test_gpu_that_is_not_there_is_said_before_torch_is(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for there in (False, True):
+        monkeypatch.setattr(torch_facts_module, "has_nvidia_driver", lambda there=there: there)
+        with pytest.raises(ModelError, match="needs torch") as refusal:
+            EagerEngine(bundle, options=EngineOptions(device="cuda"))
+        assert ("no NVIDIA GPU is here for --device cuda" in str(refusal.value)) is not there
 
 
 def test_precision_auto_is_fp32(bundle: Bundle) -> None:

@@ -19,7 +19,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
         out=folder / "small",
         labelled=write_pairs(folder / "pairs"),
         # Without a second graph in int8, which has tests of its own and takes its time.
-        precision="fp32",
+        precision="bf16",
     )
 
 

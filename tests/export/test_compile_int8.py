@@ -19,14 +19,17 @@ from export.__main__ import main
 from export.config import ExportConfig
 from export.exporting import export_bundle
 from export.int8_graphs import Int8Request, settle_int8
-from losszero_rt.bundle import Bundle
+from export.labelled import LabelledPicture
+from export.provenance import digest_of
+from losszero_rt.bundle import CARD_NAME, Bundle
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.openvino_choice import precisions_of
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
 from losszero_rt.engine.openvino_facts import import_openvino, multiplies_int8, runs_as_asked
 from losszero_rt.engine.openvino_graphs import offered_precisions, read_graph
 from losszero_rt.errors import ExitCode, ModelError, UsageError
-from tests.bundles import NUM_PICTURES, draw_inputs
+from losszero_rt.pipeline.inspection import inspection_text
+from tests.bundles import NUM_PICTURES, draw_inputs, draw_picture, write_pairs
 
 needs_nncf = pytest.mark.skipif(not find_spec("nncf"), reason="nncf is not installed")
 needs_int8 = pytest.mark.skipif(not multiplies_int8(), reason="this CPU has no int8 products")
@@ -48,11 +51,17 @@ print(json.dumps(quantise(Bundle.open(Path(words.pop("bundle"))), Int8Request(**
 @pytest.fixture(scope="module")
 def made(config: ExportConfig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
     """A bundle that was exported with an int8 graph."""
-    out = tmp_path_factory.mktemp("int8") / "small"
+    folder = tmp_path_factory.mktemp("int8")
+    calibration = write_pairs(folder / "other", first=40)
+    # One that is scored too, under another name.
+    for part in ("images", "masks"):
+        shutil.copy(f"{config.labelled}/{part}/2.png", calibration / part / "known.png")
     said: list[str] = []
     yield export_bundle(
-        replace(config, out=out, precision="int8", calibration=config.labelled), say=said.append
+        replace(config, out=folder / "small", precision="int8", calibration=calibration),
+        say=said.append,
     )
+    assert any("1 pictures of other are scored" in line for line in said)
     assert any("layers stay floats" in line for line in said)
 
 
@@ -68,6 +77,13 @@ class TestInt8:
         facts = made.built["openvino"]["int8_graph"]
         assert facts["tool"].startswith("nncf ")
         assert facts["calibration"] == NUM_PICTURES
+        assert (facts["calibration_set"], facts["calibration_scored"]) == ("other", 1)
+        others = [draw_picture(seed) for seed in range(40, 40 + NUM_PICTURES)]
+        assert facts["calibration_sha256"] == digest_of(
+            [LabelledPicture(pixels_HWC=p, labels_HW=labels) for p, labels in others]
+        )
+        assert facts["calibration_sha256"] in made.read(CARD_NAME).decode()
+        assert f"{NUM_PICTURES} pictures of other" in inspection_text(made)
         assert facts["layers"] > len(facts["left_out"])
         assert set(facts["miou_points"]) == {"calibration", "labelled"}
         constants = made.files[roles["int8_constants"]].num_bytes
@@ -102,8 +118,6 @@ class TestInt8:
     def test_a_graph_whose_ranges_are_wrong_is_seen(self, made: Bundle) -> None:
         from export.compile_int8 import Yardstick
         from export.compile_openvino import cut_at_logits
-        from export.labelled import LabelledPicture
-        from tests.bundles import draw_picture
 
         drawn = [draw_picture(seed) for seed in range(2)]
         pictures = [LabelledPicture(pixels_HWC=p, labels_HW=labels) for p, labels in drawn]
@@ -189,13 +203,51 @@ def test_without_nncf_int8_is_refused_and_the_remedy_told(
         settle_int8(wanted, say=print)
 
 
+def with_splits(pairs: Path, folder: Path, *, val: set[int]) -> Path:
+    """The labelled pictures with a manifest that says which row is of which split."""
+    shutil.copytree(pairs, folder)
+    rows = [{"file": f"{n}.png", "split": "val" if n in val else "train"} for n in range(4)]
+    (folder / "manifest.json").write_text(json.dumps(rows))
+    return folder
+
+
+@needs_nncf
+@pytest.mark.parametrize("named", ["splits", "the same folder", "a copy"])
+def test_pictures_that_are_all_scored_are_refused_with_the_way_out(
+    named: str, config: ExportConfig, pairs: Path, tmp_path: Path
+) -> None:
+    labelled = with_splits(pairs, tmp_path / "pairs", val={0})
+    words = [str(config.checkpoint), "--out", str(tmp_path / "b"), "--precision", "int8"]
+    words += ["--labelled", str(labelled)]
+    if named != "splits":
+        copy = shutil.copytree(pairs, tmp_path / "copy") if named == "a copy" else labelled
+        words += ["--calibration", str(copy)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == ExitCode.USAGE
+    num, name = {"splits": (3, "pairs/train"), "a copy": (4, "copy")}.get(named, (4, "pairs"))
+    assert f"all {num} pictures of {name} are scored too" in done.output
+    assert "pictures that scores are not measured on" in done.output
+    assert "name a --split of --labelled" in done.output
+    assert not (tmp_path / "b").exists()
+
+
+@needs_nncf
+def test_auto_rather_leaves_int8_out_than_measure_on_what_is_scored(
+    config: ExportConfig, pairs: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    labelled = with_splits(pairs, tmp_path / "pairs", val={0})
+    assert (
+        settle_int8(replace(config, precision="auto", labelled=labelled), say=said.append) is None
+    )
+    assert "int8 is left out: all 3 pictures of pairs/train are scored too" in said[0]
+
+
+@needs_nncf
 def test_ranges_are_measured_on_the_rows_train_of_the_labelled_folder(
     config: ExportConfig, pairs: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "pairs"
-    shutil.copytree(pairs, folder)
-    rows = [{"file": f"{n}.png", "split": "val" if n == 0 else "train"} for n in range(4)]
-    (folder / "manifest.json").write_text(json.dumps(rows))
+    folder = with_splits(pairs, tmp_path / "pairs", val={0})
     request = settle_int8(
         replace(config, precision="auto", labelled=folder, split="val"), say=print
     )

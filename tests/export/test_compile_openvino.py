@@ -1,5 +1,6 @@
 """The graph's tail: bilinear logits and their argmax, written for one CPU thread."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from export.compile_openvino import save_graph, with_labels
+from export.compile_openvino import convert_graph, save_graph, with_labels
+from export.trace import LogitsGraph, compiled_graph
 from losszero_rt.engine.openvino_facts import import_openvino
 from losszero_rt.errors import ModelError
-from losszero_rt.network import upsample_logits
+from losszero_rt.network import NetworkSpec, build_network, head_of, upsample_logits
+from losszero_rt.preprocess import InputSpec
 
 ov = import_openvino()
 op = ov.opset13
@@ -69,3 +72,18 @@ def test_constants_are_halved_only_where_nothing_is_lost(tmp_path: Path) -> None
     assert sorted(n.get_element_type().to_string() for n in constants) == ["f16", "f32"]
     found = ov.Core().compile_model(again, "CPU")(np.ones((2, 3), np.float32))[0]
     np.testing.assert_array_equal(found, exact + inexact)
+
+
+def test_what_tracing_would_rather_not_see_is_not_told_to_people() -> None:
+    """A head of 3x3 pixels: its maps depend on height and width, which are meant to be constant."""
+    spec = InputSpec(size=(64, 96), mean=(0.5,) * 3, std=(0.5,) * 3)
+    network = build_network(
+        NetworkSpec(architecture="unet", encoder="resnet18", decoder_channels=8)
+    ).eval()
+    assert tuple(head_of(network).kernel_size) == (3, 3)
+    graph = compiled_graph(LogitsGraph(network, spec=spec).eval())
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        model = convert_graph(graph, size=spec.size)
+    assert len(model.outputs) == 2
+    assert [str(one.message) for one in heard] == []

@@ -69,7 +69,7 @@ def test_the_manifest_says_where_it_comes_from_and_what_runs(bundle: Bundle) -> 
     assert re.fullmatch("[0-9a-f]{40}", bundle.provenance.get("commit", "0" * 40))
     assert re.fullmatch("[0-9a-f]{64}", bundle.provenance["labelled_sha256"])
     facts = bundle.built["openvino"]["graph"]
-    assert facts["precision"] == "auto"
+    assert facts["precision"] == "bf16"
     assert facts["precision_found"] == "+".join(capable_precisions())
     assert "FP32" in facts["capabilities"]
     assert facts["device"]
@@ -143,15 +143,23 @@ def test_a_broken_checkpoint_is_exit_4(tmp_path: Path) -> None:
     assert not (tmp_path / "bundle").exists()
 
 
-def test_networks_that_find_objects_are_refused_before_any_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--engine", "onnx"], "mask-rcnn network, which finds objects and is no single graph"),
+        (["--precision", "int8"], "eight bits for a mask-rcnn network"),
+        (["--calibration", "somewhere"], "eight bits for a mask-rcnn network"),
+    ],
+)
+def test_what_a_network_in_parts_cannot_become_is_refused_before_any_work(
+    tmp_path: Path, words: list[str], fault: str
+) -> None:
     checkpoint, out = write_object_checkpoint(tmp_path / "objects"), tmp_path / "out" / "b"
     # Whoever opens the weights would meet this.
     (checkpoint / CHECKPOINT_WEIGHTS).write_bytes(b"")
-    done = CliRunner().invoke(main, [str(checkpoint), "--out", str(out)])
+    done = CliRunner().invoke(main, [str(checkpoint), "--out", str(out), *words])
     assert done.exit_code == ExitCode.MODEL
-    assert "mask-rcnn network, which finds objects" in done.output
-    assert "runs in the eager engine" in done.output
-    assert f"losszero-rt CLIP --model {checkpoint}" in done.output
+    assert fault in done.output
     assert not out.parent.exists()
 
 

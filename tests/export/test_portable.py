@@ -168,11 +168,11 @@ def test_without_the_packages_it_is_refused_by_name_and_left_out_of_all(
 ) -> None:
     monkeypatch.setattr(compile_onnx, "find_spec", lambda name: name != "onnxscript" or None)
     nowhere: dict[str, Any] = {"checkpoint": Path("c"), "out": Path("o")}
-    with pytest.raises(ModelError, match=r"onnxscript absent: pip install 'losszero-rt\[export\]'"):
+    with pytest.raises(ModelError, match=r"onnxscript absent: pip install -e '\.\[export\]'"):
         settle_portable(ExportConfig(**nowhere, engine="onnx"), say=print)
     heard: list[str] = []
     assert settle_portable(ExportConfig(**nowhere, engine="all"), say=heard.append) == ()
-    assert heard == ["onnx is left out: onnxscript absent: pip install 'losszero-rt[export]'"]
+    assert heard == ["onnx is left out: onnxscript absent: pip install -e '.[export]'"]
 
 
 @pytest.mark.slow

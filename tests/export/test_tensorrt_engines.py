@@ -19,11 +19,13 @@ from export.config import ExportConfig
 from export.engine_request import EngineFacts, EngineRequest
 from export.exporting import export_bundle
 from export.tensorrt_engines import settle_engines
+from export.tensorrt_parity import ProofRequest
 from losszero_rt.bundle import Bundle, find_bundle
 from losszero_rt.engine import EngineOptions, open_engine
 from losszero_rt.engine.engine_files import cache_stem, engine_files
 from losszero_rt.engine.engine_trust import is_recorded
 from losszero_rt.errors import ExitCode, ModelError, UsageError
+from tests.bundle.test_parity_rules import GOOD
 from tests.bundles import write_pairs, write_small_checkpoint
 from tests.engine.tensorrt_double import (
     CAMS_SIZE,
@@ -85,10 +87,10 @@ def true_maps_of_the_double(_: Bundle, inputs_NHWC: np.ndarray) -> list[np.ndarr
 def proof_of(bundle_folder: str, *, points: float) -> dict[str, Any]:
     """What the proving child would answer."""
     files = find_bundle(bundle_folder, allow_unverified=True)
-    roles = files.engines["tensorrt"]
-    found = {"label_agreement": 0.999, "miou_points": points, "class_points": {"dark": points}}
+    measured = {"label_agreement": 0.999, "miou_points": points, "class_points": {"dark": points}}
+    found = {**GOOD, **measured}
     return {
-        **{f"{role}_sha256": files.files[name].sha256 for role, name in roles.items()},
+        **files.parity_head("tensorrt"),
         "precisions": {"fp16 batch 1": found, "fp16 batch 3": found},
     }
 
@@ -120,15 +122,20 @@ def test_all_means_both_where_both_can_be_built(config: ExportConfig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--precision", "fp16"), ("--batch", "1,2"), ("--attention", "plain")]
+    ("option", "value", "words"),
+    [
+        ("--precision", "fp16", "--precision fp16 for --engine openvino"),
+        ("--batch", "1,2", "without a TensorRT engine"),
+        ("--attention", "plain", "without a TensorRT engine"),
+    ],
 )
 def test_what_only_tensorrt_knows_is_refused_without_it(
-    option: str, value: str, tmp_path: Path
+    option: str, value: str, words: str, tmp_path: Path
 ) -> None:
     arguments = [str(tmp_path), "--out", str(tmp_path / "b"), option, value]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == ExitCode.USAGE
-    assert "without a TensorRT engine" in done.output
+    assert words in done.output
 
 
 @pytest.mark.skipif(find_spec("modelopt") is not None, reason="nvidia-modelopt is here")
@@ -140,7 +147,7 @@ def test_eight_bits_without_their_library_are_refused_before_any_work(
     done = CliRunner().invoke(main, [*arguments, "--precision", precision])
     assert done.exit_code == ExitCode.MODEL
     assert f"{precision} needs nvidia-modelopt" in done.output
-    assert "losszero-rt[quantise]" in done.output
+    assert "pip install -e '.[quantise]'" in done.output
     assert "--precision fp16" in done.output
     assert not list(tmp_path.iterdir())
 
@@ -184,6 +191,20 @@ def test_engines_beyond_tolerance_leave_nothing(
     with pytest.raises(ModelError, match="the bundle would not be the network: tensorrt"):
         export_bundle(replace(config, out=out))
     assert not list(out.parent.iterdir())
+
+
+@pytest.mark.usefixtures("doubles")
+def test_a_proof_of_the_first_gate_is_not_enough_for_an_engine(
+    config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prove(request: ProofRequest) -> dict[str, Any]:
+        record = proof_of(request.bundle, points=0.1)
+        return {key: value for key, value in record.items() if key != "gate"}
+
+    monkeypatch.setattr(tensorrt_engines, "prove_in_child", prove)
+    with pytest.raises(ModelError, match=r"record of gate 1, .* needs one of gate 3"):
+        export_bundle(replace(config, out=tmp_path / "out" / "old"))
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.usefixtures("doubles")

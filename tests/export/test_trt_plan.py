@@ -133,14 +133,37 @@ def test_attention_is_one_layer_or_its_parts_as_asked(
     assert computing(plan, "FLOAT") <= (SAM_FLOATS_MAX if case == "sam" else 0)
 
 
-def test_of_mask_rcnn_all_up_to_the_proposals_could_be_one_engine(plans: dict[str, Any]) -> None:
-    # The export leaves such networks to the eager engine: what follows has no static shape.
-    plan = plans["mask-rcnn trunk"]
+LEVELS = ((32, 56), (16, 28), (8, 14), (4, 7), (2, 4))
+NUM_ANCHORS = 3
+PARTS: dict[str, tuple[list[Any], list[list[int]]]] = {
+    "trunk": (
+        ["UINT8", [1, 128, 224, 3]],
+        [[1, num, *level] for num in (64, NUM_ANCHORS, 4 * NUM_ANCHORS) for level in LEVELS],
+    ),
+    "boxes": (["HALF", [128, 64, 7, 7]], [[128, 6], [128, 24]]),
+    "masks": (["HALF", [16, 64, 14, 14]], [[16, 6, 28, 28]]),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_of_a_mask_rcnn_becomes_one_engine_of_half_layers(
+    plans: dict[str, Any], part: str
+) -> None:
+    plan = plans[f"mask-rcnn {part}"]
     assert "error" not in plan, plan
     assert (plan["num_engines"], plan["num_torch_parts"]) == (1, 0)
     assert plan["unsupported"] == plan["fallback"] == {}
-    assert [name for name, _ in plan["engines"][0]["outputs"]] == ["HALF"] * 15
+    (engine,) = plan["engines"]
+    given, shapes = PARTS[part]
+    assert engine["inputs"] == [given]
+    assert engine["outputs"] == [["HALF", shape] for shape in shapes]
     assert computing(plan, "FLOAT") == 0
+    assert computing(plan, "HALF") >= 7
+    assert not any(name.startswith("scale") for name in engine["kinds"])
+
+
+def test_a_mask_rcnn_that_nobody_divided_cannot_even_be_exported(plans: dict[str, Any]) -> None:
+    assert "GuardOnDataDependent" in plans["mask-rcnn whole"]["error"]
 
 
 @pytest.mark.skipif(find_spec("modelopt") is None, reason="needs nvidia-modelopt")

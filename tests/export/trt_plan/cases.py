@@ -13,15 +13,18 @@ from export.attention import set_attention
 from export.deployed import DeployedGraph, merge_normalisation
 from export.engine_request import Attention, TensorRtPrecision
 from export.quantising import quantise
+from export.split_graphs import part_of
 from losszero_rt.bundle import find_bundle
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.network import NetworkSpec, build_network
+from losszero_rt.network.mask_rcnn_split import HEADS, Part
 from losszero_rt.preprocess import InputSpec
 
 # Small, because plans depend on layers and not on lengths; windows and strides still fit.
 SIZE = (128, 224)
 SPEC = InputSpec(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 LITE0 = "tu-tf_efficientnet_lite0"
+OBJECTS = NetworkSpec(architecture="mask-rcnn", encoder="resnet18", decoder_channels=64)
 FAMILIES: dict[str, dict[str, Any]] = {
     "unet": {"architecture": "unet", "encoder": LITE0, "decoder_channels": 16},
     "unetplusplus": {"architecture": "unetplusplus", "encoder": LITE0, "decoder_channels": 16},
@@ -46,6 +49,7 @@ class Case:
         dynamic: Largest batch of a dynamic graph; 0 for a static one.
         profile: Whether the shapes of a dynamic graph are given as a profile.
         precision: What the graph was quantised to, if it was.
+        head: Which head of a Mask R-CNN it is, which takes regions in place of pictures.
     """
 
     make: Callable[[], nn.Module]
@@ -56,6 +60,7 @@ class Case:
     dynamic: int = 0
     profile: bool = False
     precision: TensorRtPrecision = "fp16"
+    head: Part | None = None
 
 
 def deployed(
@@ -93,22 +98,28 @@ def quantised(precision: TensorRtPrecision) -> nn.Module:
     return quantise(deployed("fpn"), spec=SPEC, precision=precision, inputs_NHWC=noise_NHWC)
 
 
-class Trunk(nn.Module):
-    """The part of a Mask R-CNN whose shapes do not follow the picture: up to the proposals."""
+def part(name: Part) -> nn.Module:
+    """Return a part of a Mask R-CNN as the export makes it."""
+    network = build_network(OBJECTS).eval()
+    merge_normalisation(network, size=SIZE)
+    module = part_of(network, name)
+    if name in HEADS:
+        return module.half()
+    return DeployedGraph(module, spec=SPEC, labels_size=SIZE, ending="logits").eval()
+
+
+class Whole(nn.Module):
+    """A Mask R-CNN that nobody divided: the mistake that the parts are there for."""
 
     def __init__(self) -> None:
         super().__init__()
-        spec = NetworkSpec(architecture="mask-rcnn", encoder="resnet18", decoder_channels=64)
-        network: Any = build_network(spec).eval()
-        merge_normalisation(network.backbone, size=SIZE)
-        self.backbone, self.head = network.backbone.half(), network.rpn.head.half()
+        self.network = build_network(OBJECTS).eval()
 
-    def forward(self, pixels_NHWC: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return features, objectness and shifts of anchors of every level."""
-        values = pixels_NHWC.to(torch.float16).permute(0, 3, 1, 2).contiguous()
-        features = list(self.backbone((values - 127.5) / 127.5).values())
-        objectness, shifts = self.head(features)
-        return (*features, *objectness, *shifts)
+    def forward(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
+        """Return labels."""
+        values_NCHW = pixels_NHWC.float().permute(0, 3, 1, 2).contiguous()
+        logits: torch.Tensor = self.network((values_NCHW - 127.5) / 127.5)
+        return logits.argmax(1).to(torch.int32)
 
 
 class Broken(nn.Module):
@@ -150,7 +161,10 @@ def _half_input() -> nn.Module:
 CASES: dict[str, Case] = {
     **{name: Case(make=lambda name=name: deployed(name)) for name in FAMILIES},  # type: ignore[misc]
     "shipped": Case(make=shipped, size=(384, 672)),
-    "mask-rcnn trunk": Case(make=lambda: Trunk().eval()),
+    "mask-rcnn trunk": Case(make=lambda: part("trunk")),
+    "mask-rcnn boxes": Case(make=lambda: part("boxes"), head="boxes"),
+    "mask-rcnn masks": Case(make=lambda: part("masks"), head="masks"),
+    "mask-rcnn whole": Case(make=lambda: Whole().eval()),
     "labels alone": Case(make=lambda: deployed("fpn", cams=False)),
     "logits twin": Case(make=lambda: deployed("fpn", cams=False, ending="logits")),
     "segformer fused": Case(make=lambda: deployed("segformer", attention="fused")),

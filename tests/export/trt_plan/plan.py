@@ -31,12 +31,14 @@ from torch_tensorrt.dynamo.conversion._ConverterRegistry import ConverterRegistr
 from export.compile_tensorrt import (  # noqa: E402
     compile_settings,
     exported,
+    exported_with,
     hardtanh_kept,
 )
 from export.engine_request import EngineRequest  # noqa: E402
 from export.quantising import exporting  # noqa: E402
+from export.split_graphs import example_of  # noqa: E402
 from losszero_rt.caches import cache_folder  # noqa: E402
-from tests.export.trt_plan.cases import CASES, Case  # noqa: E402
+from tests.export.trt_plan.cases import CASES, OBJECTS, Case  # noqa: E402
 
 assert tensorrt.IS_STUB
 
@@ -102,6 +104,9 @@ def _inputs_of(module: Any, part: Any, inputs: list[Any]) -> Any:
 
 def _exported(case: Case) -> tuple[Any, list[Any]]:
     graph = case.make()
+    if case.head:
+        regions = example_of(OBJECTS, case.head, dtype=torch.float16)
+        return exported_with(graph, regions), [regions]
     if not case.dynamic:
         with exporting(case.precision):
             program, example = exported(graph, size=case.size, batch=case.batch, device="cpu")
