@@ -14,6 +14,15 @@ class Ledger:
     ``read`` counts frames on entry, the fates count them on exit; :meth:`check` demands that
     both agree once the stream has ended. Entry and exit may happen on different threads: each
     counter is written by one thread only.
+
+    Attributes:
+        read: Frames that came in.
+        shown: Frames that were handed on.
+        late: Frames left out because they would have been, or were, too old.
+        corrupt: Frames that could not be decoded.
+        dropped: Frames left out, by reason.
+        suspect: Frames among the shown whose decoder complained.
+        over_deadline: Frames among the shown that were too old, but better than no picture.
     """
 
     def __init__(self) -> None:
@@ -22,6 +31,7 @@ class Ledger:
         self.late = 0
         self.corrupt = 0
         self.suspect = 0
+        self.over_deadline = 0
         self.dropped: Counter[str] = Counter()
 
     def enter(self) -> None:
@@ -78,6 +88,7 @@ class Ledger:
         self.late += other.late
         self.corrupt += other.corrupt
         self.suspect += other.suspect
+        self.over_deadline += other.over_deadline
         self.dropped.update(other.dropped)
 
     def check(self) -> None:

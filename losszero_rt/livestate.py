@@ -24,13 +24,16 @@ class Signal:
         since_s: Monotonic clock when this state began, seconds.
         since_unix_s: Wall clock of the same moment, for people, seconds.
         reason: Why, one line, secrets scrubbed; empty while live.
-        num_reconnects: Connections that were lost and tried again so far.
+        attempt: Connections tried since the signal was lost, the one under way among them; 0 while
+            there is a signal and before the first try.
+        num_reconnects: Times that a lost signal came back on a new connection.
     """
 
     state: SignalState
     since_s: float
     since_unix_s: float
     reason: str = ""
+    attempt: int = 0
     num_reconnects: int = 0
 
 
@@ -78,7 +81,8 @@ class LiveStatus:
         class_names: Names of the classes.
         class_colours: RGB of the classes, 0..255.
         engine: Engine, device and precision that run: ``name``, ``device``, ``precision``.
-        model: Name, ``miou``, ``miou_ci95``, ``n`` and ``verified`` of the model.
+        model: Name and ``verified`` of the model; ``miou``, ``miou_ci95`` and ``n`` of what runs,
+            or of what ``score_of`` says; ``weights_miou`` and ``weights_miou_ci95``.
         choice: The picture that is shown.
         can_cam: Whether activation maps can be asked for.
         notes: Lines a person should see (low light, rescaled, ...).

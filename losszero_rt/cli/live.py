@@ -29,8 +29,8 @@ _SECTIONS = {
     "Page": ("--token", "--cert", "--key"),
     "Frames": ("--policy", "--deadline-ms", "--max-fps", "--max-loss"),
     "Source": (
-        "--width", "--height", "--input-fps", "--read-timeout", "--max-reconnects", "--duration",
-        "--max-pixels",
+        "--width", "--height", "--input-fps", "--read-timeout", "--wait", "--max-reconnects",
+        "--duration", "--max-pixels",
     ),
     **SECTIONS,
 }  # fmt: skip
@@ -70,9 +70,20 @@ def output_options(function: Any) -> Any:
 def source_options(function: Any) -> Any:
     """Add the options that say how the source is read, and which of its frames are shown."""
     for add in (
-        option("--duration", "duration_s", type=float, help="Seconds to run."),
         option(
-            "--max-reconnects", type=int, help="Attempts in a row that may fail; default no limit."
+            "--duration", "duration_s", type=float, help="Seconds to run, from the first frame on."
+        ),
+        option(
+            "--max-reconnects",
+            type=int,
+            help="Attempts in a row that may fail to bring a lost signal back, or to get the first "
+            "one under --wait; default no limit.",
+        ),
+        option(
+            "--wait",
+            is_flag=True,
+            help="Try a source that does not answer at first until it does; without this that ends "
+            "the run, so that a typo shows.",
         ),
         option(
             "--read-timeout",
@@ -92,7 +103,8 @@ def source_options(function: Any) -> Any:
             "--deadline-ms",
             type=float,
             default=250.0,
-            help="Largest age of a shown frame under --policy deadline.",
+            help="Under --policy deadline, frames older than this are late and left out; one is "
+            "shown all the same when nothing was for half a second (over_deadline).",
         ),
         option(
             "--policy",
@@ -144,13 +156,15 @@ def live(
     if source is None:
         raise click.UsageError("Missing argument 'SOURCE'.", ctx=context)
     from losszero_rt.cli.printing import Printer
+    from losszero_rt.pipeline.json_lines import is_standard_output
     from losszero_rt.pipeline.live_config import LiveConfig
     from losszero_rt.pipeline.live_job import run_live
 
     files = {name: options.pop(name) for name in ("cert", "key")}
     config = LiveConfig(serve=serve is not None, **options)
     page = None if serve is None else open_page(serve, token=token, **files)
-    printer = Printer(verbose=verbose, quiet=quiet)
+    lines_go_out = options["json"] is not None and is_standard_output(options["json"])
+    printer = Printer(verbose=verbose, quiet=quiet, lines_go_out=lines_go_out)
     report = run_live(
         source,
         config=config,

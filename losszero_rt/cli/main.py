@@ -16,7 +16,7 @@ from losszero_rt.cli.live import live
 from losszero_rt.cli.run import run
 from losszero_rt.cli.settings import check_environment, settings_of
 from losszero_rt.cli.show import demo, doctor, models
-from losszero_rt.cli.streams import occupy_standard_streams, printable
+from losszero_rt.cli.streams import occupy_standard_streams, printable, refused_by
 from losszero_rt.errors import ExitCode, LossZeroError, clean_text
 from losszero_rt.scrubbing import scrubbed
 
@@ -78,9 +78,17 @@ def _exit_code(arguments: list[str]) -> int:
     except Exception as error:
         if _wants_traceback(arguments):
             _print_traceback()
+        if isinstance(error, OSError) and _is_of_click(error):
+            return _say(str(refused_by(error)), code=ExitCode.OUTPUT)
         kind = type(error).__name__
         return _say(f"internal error: {kind}: {error}. Run again with -vv", code=ExitCode.INTERNAL)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _is_of_click(error: OSError) -> bool:
+    """Say whether click met it while it printed, as it does with help, version and settings."""
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__") == "click.utils"
 
 
 def _context_of(error: click.ClickException) -> str:

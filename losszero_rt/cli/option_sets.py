@@ -116,7 +116,11 @@ def picture_options(function: Any) -> Any:
             help="Draw and count objects, if the model can.",
         ),
         option("--hud/--no-hud", default=True, help="Draw FPS, latency, losses and mIoU."),
-        option("--legend/--no-legend", default=True, help="Draw class names and live shares."),
+        option(
+            "--legend/--no-legend",
+            default=True,
+            help="Draw class names and live shares, unless they would cover half of the picture.",
+        ),
         option(
             "--palette",
             type=click.Choice(["safe", "classic"]),
@@ -153,7 +157,11 @@ def file_options(function: Any) -> Any:
         option("--force", is_flag=True, help="Overwrite outputs."),
         option("--report", type=PATH, metavar="FILE", help="Write the report as JSON."),
         option(
-            "--json", "json", type=PATH, metavar="FILE", help="Write a JSON line for every frame."
+            "--json",
+            "json",
+            type=PATH,
+            metavar="FILE|-",
+            help="Write a JSON line for every frame; - for standard output.",
         ),
         option("--max-pixels", type=int, default=8192 * 4320, help="Refuse larger pictures."),
     ):

@@ -20,9 +20,13 @@ class Printer:
     Args:
         verbose: 1 adds details.
         quiet: Errors only.
+        lines_go_out: JSON lines go to standard output, so the report does not.
     """
 
-    def __init__(self, *, verbose: int = 0, quiet: bool = False) -> None:
+    def __init__(
+        self, *, verbose: int = 0, quiet: bool = False, lines_go_out: bool = False
+    ) -> None:
+        self._lines_go_out = lines_go_out
         self.verbose = verbose
         self.quiet = quiet
         plain = os.environ.get("TERM") == "dumb" or "NO_COLOR" in os.environ
@@ -70,8 +74,12 @@ class Printer:
         self._write(f"losszero-rt: {clean_text(text)}")
 
     def report(self, report: dict[str, Any]) -> None:
-        """Print the report on standard output."""
-        if not self.quiet:
+        """Print the report on standard output, or on standard error beside JSON lines."""
+        if self.quiet:
+            return
+        if self._lines_go_out:
+            self._write(report_text(report))
+        else:
             say(report_text(report))
 
     def _write(self, text: str, *, end: str = "\n") -> None:
@@ -84,10 +92,8 @@ def report_text(report: dict[str, Any]) -> str:
     """Return a report as a few lines for a person; every figure has its unit."""
     frames, latency, stages = report["frames"], report["latency_ms"], report["stage_ms"]
     lines = [
-        f"frames   {frames['shown']} shown of {frames['read']} read"
-        f"  (late {frames['late']}, dropped {frames['dropped']}, corrupt {frames['corrupt']}"
-        + (f", suspect {frames['suspect']})" if frames["suspect"] else ")"),
-        f"speed    {report['fps']:.1f} FPS  in {report['elapsed_s']:.1f} s"
+        _frames_line(frames),
+        f"speed    {_rate(report['fps'])} FPS  in {report['elapsed_s']:.1f} s"
         + (
             f"  (first {report['warmup_frames']} frames excluded)"
             if report["warmup_frames"]
@@ -101,6 +107,7 @@ def report_text(report: dict[str, Any]) -> str:
         f", input {_size(report['input_size'])}, batch {report['batch']}"
         f", {report['threads']} threads, peak {report['peak_rss_mib']:.0f} MiB"
         + (", loaded by --trust-engine" if report["engine_trusted_by"] == "--trust-engine" else ""),
+        *([f"compiled {report['engine_parts']}"] if report["engine_parts"] else []),
         _model_line(report["model"]),
     ]
     if report["live"] is not None:
@@ -116,6 +123,18 @@ def report_text(report: dict[str, Any]) -> str:
     return "\n".join(clean_text(line) for line in lines)
 
 
+def _frames_line(frames: dict[str, Any]) -> str:
+    reasons = ", ".join(f"{reason} {n}" for reason, n in frames["dropped_by_reason"].items())
+    dropped = f"{frames['dropped']} ({reasons})" if reasons else "0"
+    lost = f"late {frames['late']}, dropped {dropped}, corrupt {frames['corrupt']}"
+    suspect = f", suspect {frames['suspect']}" if frames["suspect"] else ""
+    return f"frames   {frames['shown']} shown of {frames['read']} read  ({lost}{suspect})"
+
+
+def _rate(fps: float | None) -> str:
+    return "n/a" if fps is None else f"{fps:.1f}"
+
+
 def _live_line(live: dict[str, Any]) -> str:
     declared = "" if live["rate_declared"] is None else f" of {live['rate_declared']:.4g}"
     signal = live["signal"]
@@ -125,7 +144,9 @@ def _live_line(live: dict[str, Any]) -> str:
         gaps = f"{signal['num_gaps']} {plural}, {signal['lost_s']:.1f} s without signal"
     files = len(live["segments"])
     segments = f", {files} segments" if files > 1 else ""
-    return f"source   {live['rate_measured']:.1f}{declared} FPS, {gaps}{segments}, {live['policy']}"
+    over = f", {live['over_deadline']} shown after it" if live["over_deadline"] else ""
+    ending = f"{gaps}{segments}, {live['policy']}{over}"
+    return f"source   {live['rate_measured']:.1f}{declared} FPS, {ending}"
 
 
 def _size(size: list[int]) -> str:
@@ -142,10 +163,18 @@ def _model_line(model: dict[str, Any]) -> str:
     state = "" if model["verified"] else "  UNVERIFIED"
     if model["miou"] is None:
         return f"{who}, not measured{state}"
-    return (
-        f"{who}: mIoU {model['miou']:.3f}"
-        f"{_interval(model['miou_ci95'])} on {model['dataset']}, n={model['n']}{state}"
-    )
+    figure = f"mIoU {model['miou']:.3f}{_interval(model['miou_ci95'])}"
+    place = f"on {model['dataset']}, n={model['n']}"
+    return f"{who}: {figure} {place}, of {model['score_of']}{_weights_words(model)}{state}"
+
+
+def _weights_words(model: dict[str, Any]) -> str:
+    """Return what goes with the score of an engine, or with that of weights that it is not."""
+    if model["score_of"] == "fp32 weights":
+        return ": what ran was not scored itself"
+    if model["score_of"] == "eager fp32" or model["weights_miou"] is None:
+        return ""
+    return f" (fp32 weights {model['weights_miou']:.3f}{_interval(model['weights_miou_ci95'])})"
 
 
 def _measured_line(measured: dict[str, Any]) -> str:

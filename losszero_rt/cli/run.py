@@ -94,8 +94,10 @@ def run(
     from losszero_rt.cli.printing import Printer
     from losszero_rt.pipeline.assemble import run_job
     from losszero_rt.pipeline.config import RunConfig
+    from losszero_rt.pipeline.json_lines import is_standard_output
 
-    printer = Printer(verbose=verbose, quiet=quiet)
+    lines_go_out = options["json"] is not None and is_standard_output(options["json"])
+    printer = Printer(verbose=verbose, quiet=quiet, lines_go_out=lines_go_out)
     report = run_job(list(sources), config=RunConfig(**options), progress=printer)
     if report is None:
         printer.warn("every output is there already: left as it is")

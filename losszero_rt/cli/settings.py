@@ -118,15 +118,18 @@ def config_text(context: click.Context) -> str:
             ParameterSource.ENVIRONMENT: "environment",
             ParameterSource.DEFAULT_MAP: "TOML file",
         }.get(source or ParameterSource.DEFAULT, "default")
-        value = _without_secret(name, context.params.get(parameter))
+        value = _as_written(name, context.params.get(parameter))
         comment = "# " if value is None or value == () else ""
         lines.append(f"{comment}{name} = {_toml_value(value)}  # {origin}")
     return "\n".join(lines)
 
 
-def _without_secret(name: str, value: Any) -> Any:
+def _as_written(name: str, value: Any) -> Any:
+    """Return a value as a person writes it, without what only the person is to know."""
     if name == "token" and value:
         return "***"
+    if name == "batch" and value == 0:
+        return "auto"
     return scrubbed(value) if name == "source" and value else value
 
 

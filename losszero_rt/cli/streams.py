@@ -6,6 +6,8 @@ from typing import TextIO
 
 import click
 
+from losszero_rt.errors import OutputError
+
 
 def occupy_standard_streams() -> None:
     """Give closed standard streams a place to go, or the first output file would get their number.
@@ -20,12 +22,32 @@ def occupy_standard_streams() -> None:
 
 
 def say(text: str) -> None:
-    """Print text on standard output; a reader that has gone is no error."""
+    """Print text on standard output; a reader that has gone is no error.
+
+    Raises:
+        OutputError: Standard output takes nothing.
+    """
     try:
         click.echo(printable(text, stream=sys.stdout))
     except BrokenPipeError:
-        # What Python flushes at exit must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
+    except OSError as error:
+        raise refused_by(error) from error
+
+
+def refused_by(error: OSError) -> OutputError:
+    """Return the error of a standard output that takes nothing; it is not tried again."""
+    _silence()
+    return OutputError(
+        f"the standard output cannot be written: {error.strerror}",
+        accepted="a terminal, a pipe or a file on a disk with room",
+        remedy="files that were asked for are complete; only the text is missing",
+    )
+
+
+def _silence() -> None:
+    """Have what Python flushes at exit go nowhere, so that it does not complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str, *, stream: TextIO | None) -> str:

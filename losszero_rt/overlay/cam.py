@@ -155,6 +155,6 @@ def _method(name: str) -> Any:
     except ImportError as error:
         raise ModelError(
             f"class activation maps need the package grad-cam ({error})",
-            remedy="pip install 'losszero-rt[cam]'",
+            remedy="pip install -e '.[cam]' in the checkout",
         ) from error
     return getattr(pytorch_grad_cam, METHODS[name])

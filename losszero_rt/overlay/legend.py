@@ -18,12 +18,13 @@ TEXT = (238, 240, 242)
 GROUND = (10, 12, 16)
 GROUND_OPACITY = 0.62
 _DIGITS = 3  # "100"; the percent sign never changes
-_MAX_HEIGHT, _MAX_WIDTH = 0.6, 0.5  # of the frame; a larger panel is left out
+_MAX_HEIGHT, _MAX_WIDTH = 0.6, 0.55  # of the frame; a panel that is larger at best is left out
+_MIN_CAP_PX = 8
 
 
 def cap_height_px(frame_height: int) -> int:
     """Return the height of a capital letter for frames of a height: legible from 360p on."""
-    return max(8, round(frame_height / 60))
+    return max(_MIN_CAP_PX, round(frame_height / 60))
 
 
 def even(length: float) -> int:
@@ -63,12 +64,14 @@ class Legend:
     ) -> None:
         kind = YuvKind(matrix=matrix, full_range=full_range, chroma=chroma)
         self._class_ids = shown_classes(classmap, classes=classes)
-        self._cap = cap_height_px(size[0])
-        self._lettering = Lettering(self._cap)
         names = [classmap.names[i] for i in self._class_ids]
         self._counts = counts
-        self._plan(names)
-        self.fits = self._height <= size[0] * _MAX_HEIGHT and self._width <= size[1] * _MAX_WIDTH
+        # Pictures that stand upright are narrow for the letters that go with their height.
+        for cap in range(cap_height_px(size[0]), _MIN_CAP_PX - 1, -1):
+            self._plan(names, cap=cap)
+            if self._fits_into(size):
+                break
+        self.fits = self._fits_into(size)
         if not self.fits:
             return
         margin = even(self._cap)
@@ -80,9 +83,14 @@ class Legend:
         self._digits = {c: ink.stamp(self._cell(c)) for c in " <x0123456789"}
         self._texts: dict[tuple[int, int], str] = {}
 
-    def _plan(self, names: Sequence[str]) -> None:
+    def _fits_into(self, size: tuple[int, int]) -> bool:
+        """Say whether the panel leaves enough of a canvas of (height, width) ``size``."""
+        return self._height <= size[0] * _MAX_HEIGHT and self._width <= size[1] * _MAX_WIDTH
+
+    def _plan(self, names: Sequence[str], *, cap: int) -> None:
         """Fix the columns and rows, in pixels; everything that is pasted stands on even ones."""
-        cap, letters = self._cap, self._lettering
+        self._cap, self._lettering = cap, Lettering(cap)
+        letters = self._lettering
         self._pad = even(cap)
         self._row_px, self._edge_px = even(cap * 1.9), even(cap * 0.5)
         self._swatch_px = even(cap * 1.15)

@@ -1,25 +1,25 @@
 """From a configuration to a finished run: the model, then one source after the other."""
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 import cv2
 
 from losszero_rt.classmap import ClassMap
 from losszero_rt.engine import Engine, Model, open_engine, open_model
-from losszero_rt.errors import InputError, LossZeroError, ModelError
+from losszero_rt.errors import ExitCode, LossZeroError, ModelError, OutputError
 from losszero_rt.frame import StreamItem, VideoInfo
 from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.pipeline.detections import Detections
 from losszero_rt.pipeline.finishing import (
+    check_shown,
     exit_code_of,
     give_up,
     missing_share,
     num_wanted,
     publish,
-    write_json,
+    unsaved,
 )
 from losszero_rt.pipeline.jobs import Job, plan_jobs
 from losszero_rt.pipeline.memory import check_memory, frame_bytes
@@ -30,11 +30,12 @@ from losszero_rt.pipeline.options import (
     picture_settings,
     source_options,
 )
-from losszero_rt.pipeline.outlets import Accuracy, JsonLines, MaskWriter, Outlet, Scorer
+from losszero_rt.pipeline.outlets import Accuracy, MaskWriter, Outlet, Scorer
 from losszero_rt.pipeline.painter import LiveLine
 from losszero_rt.pipeline.pipeline import Pipeline
 from losszero_rt.pipeline.progress import Progress, counted
 from losszero_rt.pipeline.report import Meter, SourceResult, build_report, hud_suffix
+from losszero_rt.pipeline.side_files import SideFiles
 from losszero_rt.pipeline.stopping import StopSwitch
 from losszero_rt.pipeline.thinning import thin
 from losszero_rt.timings import now_s
@@ -117,7 +118,7 @@ class OpenRun:
         progress.note(f"model {model.path}, {info.name} {info.version}, {info.precision}")
         self._accuracy = Accuracy(self._classmap)
         self._detections = Detections(self._classmap.names)
-        self._json = JsonLines(config.json, classmap=self._classmap) if config.json else None
+        self._side = SideFiles(config, classmap=self._classmap, masks=config.masks)
         self._failures: list[LossZeroError] = []
 
     def __enter__(self) -> "OpenRun":
@@ -125,8 +126,7 @@ class OpenRun:
 
     def __exit__(self, *_: object) -> None:
         self._engine.close()
-        if self._json is not None:
-            self._json.abandon()
+        self._side.close()
 
     def process(self, job: Job, *, stop: StopSwitch, alone: bool) -> SourceResult:
         """Process one source.
@@ -135,6 +135,7 @@ class OpenRun:
             job: The source and its output.
             stop: Ends reading when set.
             alone: Raise errors; otherwise they are kept for the report, and other sources go on.
+                An output that fails once frames were shown is for the report in any case.
 
         Raises:
             LossZeroError: The only source failed, or the model did.
@@ -143,7 +144,8 @@ class OpenRun:
         try:
             return self._process(job, ledger=ledger, stop=stop)
         except LossZeroError as error:
-            if alone or isinstance(error, ModelError):
+            for_report = not alone or (isinstance(error, OutputError) and ledger.shown)
+            if isinstance(error, ModelError) or not for_report:
                 raise
             give_up(ledger)
             self._progress.fail(str(error))
@@ -174,10 +176,12 @@ class OpenRun:
                 self._progress.warn(f"{job.source}: {warning}")
             ledger.check()
             incomplete = None if stop.is_set else source.incomplete
+            error = unsaved(ledger, failures=self._failures)
             num_seen = ledger.read + num_resumed
             missing = missing_share(
                 source.info,
                 num_seen=num_seen,
+                reach=source.reach,
                 start_s=config.start_s,
                 duration_s=config.duration_s,
             )
@@ -189,6 +193,8 @@ class OpenRun:
                 missing_share=missing if incomplete else 0.0,
                 num_resumed=num_resumed,
                 warnings=(*source.info.notes, *source.warnings),
+                error=None if error is None else str(error),
+                error_code=ExitCode.OK if error is None else error.exit_code,
             )
         finally:
             source.close()
@@ -225,14 +231,17 @@ class OpenRun:
             if isinstance(sink, VideoSink):
                 items, num_kept = sink.go_on(items), sink.num_kept
         try:
-            self._failures += pipeline.run(
+            failures = pipeline.run(
                 items,
                 sink=sink,
                 painter=painter,
                 line=LiveLine(suffix=hud_suffix(self._engine.info, self._model), ledger=ledger),
                 outlets=self._outlets(job, source.info),
             )
-            self._check_shown(job, ledger, stop=stop, num_kept=num_kept)
+            # JSON lines that failed at one source fail at the next for the same reason.
+            self._failures += [error for error in failures if error not in self._failures]
+            if not (num_kept or stop.is_set):
+                check_shown(ledger, name=str(job.source))
         except BaseException:
             if sink is not None:
                 sink.abort()
@@ -241,22 +250,11 @@ class OpenRun:
         output = close_output(sink, job=job, empty=empty, progress=self._progress)
         return output, num_kept
 
-    def _check_shown(self, job: Job, ledger: Ledger, *, stop: StopSwitch, num_kept: int) -> None:
-        if not (ledger.shown or num_kept or stop.is_set):
-            raise InputError(
-                f"{job.source}: none of {ledger.read} frames could be shown",
-                accepted="a video or picture that FFmpeg can decode",
-            )
-
     def finish(self, results: list[SourceResult], *, stop: StopSwitch) -> dict[str, Any]:
         """Build the report, write it where it was asked for, and decide the exit code."""
-        path = self._config.report
         report = publish(
             lambda: self._report(results, stop=stop),
-            writers=(
-                *([self._json.finish] if self._json is not None else []),
-                *([partial(write_json, path)] if path is not None else []),
-            ),
+            writers=self._side.writers,
             failures=self._failures,
         )
         for failure in self._failures:
@@ -273,6 +271,8 @@ class OpenRun:
             measured=self._accuracy.as_dict() if self._config.labels else None,
             detections=self._detections.as_dict(),
             elapsed_s=now_s() - self._meter.start_s,
+            failures=self._failures,
+            stopped=stop.exit_code,
             exit_code=exit_code_of(
                 results,
                 stopped=stop.exit_code,
@@ -288,9 +288,9 @@ class OpenRun:
         outlets: list[Outlet] = [self._detections] if self._engine.info.gives_objects else []
         if config.masks is not None:
             outlets.append(MaskWriter(config.masks / job.folder, size=size, still=still))
-        if self._json is not None and not self._json.failed:
-            self._json.source = str(job.source)
-            outlets.append(self._json)
+        if self._side.json is not None:
+            self._side.json.source = str(job.source)
+            outlets.append(self._side.json)
         if config.labels is not None:
             folder = config.labels / job.folder
             outlets.append(Scorer(folder, accuracy=self._accuracy, size=size, still=still))

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from losszero_rt.errors import ExitCode, LossZeroError, OutputError
+from losszero_rt.errors import ExitCode, InputError, LossZeroError, OutputError
 from losszero_rt.frame import VideoInfo
 from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.report import SourceResult
+from losszero_rt.video.completeness import Reach
 
 
 def exit_code_of(
@@ -19,19 +20,21 @@ def exit_code_of(
     lost_share: float,
     max_loss: float,
 ) -> ExitCode:
-    """Decide what a run ends with.
+    """Decide what a run ends with: what failed to be written says more than who ended the run.
 
     Args:
         results: What became of each source.
         stopped: Code of the signal that ended the run; None without one.
-        failures: Errors of outputs beside the video.
+        failures: Errors of outputs beside the video, and of recordings.
         lost_share: Share of the frames that were lost against the user's wish.
         max_loss: How much of that is allowed.
     """
+    failed = [failure.exit_code for failure in failures]
+    failed += [r.error_code for r in results if stopped and r.error_code == ExitCode.OUTPUT]
+    if failed:
+        return failed[0]
     if stopped is not None:
         return stopped
-    if failures:
-        return failures[0].exit_code
     if results and all(result.error for result in results):
         return results[0].error_code
     cut = any(result.error or result.missing_share > max_loss for result in results)
@@ -39,20 +42,28 @@ def exit_code_of(
 
 
 def missing_share(
-    info: VideoInfo, *, num_seen: int, start_s: float, duration_s: float | None
+    info: VideoInfo, *, num_seen: int, reach: Reach, start_s: float, duration_s: float | None
 ) -> float:
-    """Return the share of the wanted frames that never came; 1 when no number was declared.
+    """Return the share of the wanted frames that never came.
+
+    Where no number was declared it is that of the wanted time, and 1 where that is not known.
 
     Args:
         info: Facts of the source.
         num_seen: Frames that came.
+        reach: How far reading got.
         start_s: Seconds after the start of the source where the wanted part begins.
         duration_s: Its length in seconds; None for all that follows.
     """
     wanted = _wanted(info, start_s=start_s, duration_s=duration_s)
-    if wanted is None:
-        return 1.0
-    return max(0.0, 1 - num_seen / wanted) if wanted else 0.0
+    if wanted is not None:
+        return max(0.0, 1 - num_seen / wanted) if wanted else 0.0
+    between = reach.num_gone / max(1, num_seen + reach.num_gone)
+    wanted_s = _wanted_s(info, start_s=start_s, duration_s=duration_s)
+    behind = 0.0
+    if reach.ended_s is not None and wanted_s:
+        behind = min(1.0, max(0.0, 1 - (reach.ended_s - start_s) / wanted_s))
+    return behind + (1 - behind) * between or 1.0
 
 
 def num_wanted(info: VideoInfo, *, start_s: float, duration_s: float | None) -> int | None:
@@ -66,15 +77,37 @@ def _wanted(info: VideoInfo, *, start_s: float, duration_s: float | None) -> flo
         return None
     if not info.duration_s_declared:
         return float(info.num_frames_declared)
-    left_s = max(0.0, info.duration_s_declared - start_s)
-    wanted_s = left_s if duration_s is None else min(left_s, duration_s)
+    wanted_s = _wanted_s(info, start_s=start_s, duration_s=duration_s)
     return info.num_frames_declared * wanted_s / info.duration_s_declared
+
+
+def _wanted_s(info: VideoInfo, *, start_s: float, duration_s: float | None) -> float:
+    left_s = max(0.0, (info.duration_s_declared or 0.0) - start_s)
+    return left_s if duration_s is None else min(left_s, duration_s)
 
 
 def give_up(ledger: Ledger) -> None:
     """Settle the frames that were under way when a source failed."""
     for _ in range(ledger.read - ledger.settled):
         ledger.settle("dropped", reason="aborted")
+
+
+def check_shown(ledger: Ledger, *, name: str) -> None:
+    """Refuse a source of which no picture could be shown; files that failed are not its fault.
+
+    Raises:
+        InputError: None could.
+    """
+    if not (ledger.shown or ledger.dropped["unsaved"]):
+        raise InputError(
+            f"{name}: none of {ledger.read} frames could be shown",
+            accepted="a video or picture that FFmpeg can decode",
+        )
+
+
+def unsaved(ledger: Ledger, *, failures: Sequence[LossZeroError]) -> LossZeroError | None:
+    """Return why frames of a source were saved nowhere; None where none were lost that way."""
+    return failures[-1] if failures and ledger.dropped["unsaved"] else None
 
 
 def publish(

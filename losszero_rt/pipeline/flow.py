@@ -31,7 +31,7 @@ WAITING_FRAMES: dict[Policy, int] = {"all": 4, "latest": 1, "deadline": 4}
 # The estimate of the time that a frame still needs: this quantile of so many frames.
 ESTIMATE_FRAMES = 60
 ESTIMATE_QUANTILE = 0.9
-# However little can be shown in time, there is a picture this often.
+# However little can be shown in time, there is a picture this often: an old one, if need be.
 STARVED_AFTER_S = 0.5
 # A frame may come so much of a period before its turn, or jitter would halve the rate.
 EARLY_SHARE = 0.25
@@ -45,7 +45,8 @@ class Flow:
         policy: ``all`` shows every frame, however old; ``latest`` always takes the newest, for
             the lowest age; ``deadline`` keeps a few waiting and leaves out those that could not
             be shown in time, for the fewest losses within an age.
-        deadline_ms: Largest age of a shown frame under ``deadline``, milliseconds.
+        deadline_ms: Age from which on a frame is late under ``deadline``, milliseconds. A late
+            one is shown only where nothing was for half a second.
         max_fps: Frames a second to show at most, by the frames' own times; None for no limit.
     """
 
@@ -77,20 +78,23 @@ class Flow:
 
 
 class Admission:
-    """Decides before inference whether a frame is worth it.
+    """Decides before inference whether a frame is worth it, and once more before it is painted.
 
     Under ``deadline`` a frame is late when its age now, plus the time from admission to handing on
     (the 0.9 quantile of the last 60 frames, queues between the stages included), is above the
     deadline. When half a second went by without an admission, the newest frame is let through all
     the same. If that one was in time, the estimate was wrong: older measurements are forgotten.
 
+    A frame that was expected in time and is late when its labels are there is left out as well,
+    unless it was let through as above, or nothing was shown for half a second.
+
     Args:
         flow: The rules.
         has_newer: Says whether a frame waits behind the one that is judged.
         clock: Monotonic clock, seconds.
 
-    :meth:`judge` runs on the compute lane and :meth:`learn` on the main loop. What they share is
-    one number and one index, each replaced whole.
+    :meth:`judge` runs on the compute lane, :meth:`judge_ready` and :meth:`learn` on the main loop.
+    What they share are numbers, each replaced whole.
     """
 
     def __init__(
@@ -105,9 +109,15 @@ class Admission:
         self._has_newer = has_newer
         self._clock = clock
         self._due_s = -math.inf
-        self._admitted_at_s = -math.inf
+        # The newest frame that was admitted; of those left out when they were ready; and when the
+        # newest that was shown had been admitted, was ready, and was shown.
+        self._admitted, self._admitted_at_s = -1, -math.inf
+        self._forgone = -1
+        self._shown_admitted_at_s = self._shown_at_s = -math.inf
+        self._ready_at_s = 0.0
         self._probe: int | None = None
         self._spent_s: deque[float] = deque(maxlen=ESTIMATE_FRAMES)
+        self._handing_s: deque[float] = deque(maxlen=ESTIMATE_FRAMES)
         self._remaining_s = 0.0
 
     @property
@@ -126,31 +136,77 @@ class Admission:
             return lost_from(frame, fate="dropped", reason="max-fps")
         now = self._clock()
         if now + self._remaining_s - captured_at_s(frame) > self._deadline_s:
-            if now - self._admitted_at_s < STARVED_AFTER_S or self._has_newer():
+            if now - self._promised_at_s < STARVED_AFTER_S or self._has_newer():
                 return lost_from(frame, fate="late", reason="deadline")
             self._probe = frame.index
-        self._admitted_at_s = now
+        self._admitted, self._admitted_at_s = frame.index, now
         # Less than a period of delay is made up for, so that 20 of 30 a second are 20; after a
         # pause there is no burst.
         behind = frame.time_s >= self._due_s + self._period_s
         self._due_s = (frame.time_s if behind else self._due_s) + self._period_s
         return frame
 
-    def learn(self, frame: Frame, *, admitted_at_s: float, handed_at_s: float) -> None:
+    def ready(self, items: Iterable[StreamItem], *, admitted_at_s: float) -> Iterator[StreamItem]:
+        """Yield items whose labels are there, frames that are late exchanged for lost ones."""
+        for item in items:
+            if isinstance(item, Frame):
+                yield self.judge_ready(item, admitted_at_s=admitted_at_s)
+            else:
+                yield item
+
+    def judge_ready(self, frame: Frame, *, admitted_at_s: float) -> Frame | LostFrame:
+        """Return a frame whose labels are there, or the lost one that takes its place.
+
+        Args:
+            frame: The frame.
+            admitted_at_s: When it was admitted, by the clock.
+        """
+        self._ready_at_s = now = self._clock()
+        handing_s = _high(self._handing_s)
+        is_late = now + handing_s - captured_at_s(frame) > self._deadline_s
+        if not is_late or frame.index == self._probe or now - self._shown_at_s >= STARVED_AFTER_S:
+            return frame
+        self._forgone = frame.index
+        self._spend(now + handing_s - admitted_at_s)
+        return lost_from(frame, fate="late", reason="deadline")
+
+    def learn(self, frame: Frame, *, admitted_at_s: float, handed_at_s: float) -> bool:
         """Take in what a shown frame needed.
 
         Args:
             frame: The frame.
             admitted_at_s: When it was admitted, by the clock.
             handed_at_s: When it was handed on.
+
+        Returns:
+            Whether it was older than the deadline by then.
         """
+        is_over = handed_at_s - captured_at_s(frame) > self._deadline_s
         if frame.index == self._probe:
             self._probe = None
-            if handed_at_s - captured_at_s(frame) <= self._deadline_s:
+            if not is_over:
                 self._spent_s.clear()
-        self._spent_s.append(handed_at_s - admitted_at_s)
-        ranked = sorted(self._spent_s)
-        self._remaining_s = ranked[math.ceil(ESTIMATE_QUANTILE * len(ranked)) - 1]
+                self._handing_s.clear()
+        self._shown_admitted_at_s, self._shown_at_s = admitted_at_s, handed_at_s
+        self._handing_s.append(handed_at_s - self._ready_at_s)
+        self._spend(handed_at_s - admitted_at_s)
+        return is_over
+
+    @property
+    def _promised_at_s(self) -> float:
+        """When the newest frame was admitted of those that were shown, or still may be."""
+        is_open = self._admitted > self._forgone
+        return self._admitted_at_s if is_open else self._shown_admitted_at_s
+
+    def _spend(self, spent_s: float) -> None:
+        self._spent_s.append(spent_s)
+        self._remaining_s = _high(self._spent_s)
+
+
+def _high(times_s: Iterable[float]) -> float:
+    """Return the quantile that estimates go by; 0 of nothing."""
+    ranked = sorted(times_s)
+    return ranked[math.ceil(ESTIMATE_QUANTILE * len(ranked)) - 1] if ranked else 0.0
 
 
 def captured_at_s(frame: Frame) -> float:

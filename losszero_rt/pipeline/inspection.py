@@ -11,12 +11,16 @@ from losszero_rt.bundle import WEIGHTS, Bundle
 from losszero_rt.engine import (
     EngineOptions,
     Model,
+    Score,
     TrainedModel,
+    compiled_scores,
     fits,
     open_engine,
     open_model,
+    weights_score,
 )
 from losszero_rt.errors import LossZeroError, ModelError
+from losszero_rt.pipeline.built_text import built_texts
 from losszero_rt.ride import Ride, RideSpec
 
 # Pictures that break careless graphs, and a drawn ride, in which there is something to see.
@@ -82,9 +86,7 @@ def _parity_check(bundle: Bundle, engine: str) -> Check:
     record = bundle.parity[engine]
     found = [f"{name} {_points_text(row)}" for name, row in record["precisions"].items()]
     measured = f"{record.get('dataset', 'pictures not named')}, n={record.get('n', '?')}"
-    # Before the second gate nothing told of overflows, frozen engines and batches.
-    extent = "" if "gate" in record else ", points alone"
-    return Check(what=what, found=f"{'; '.join(found)}, {measured}{extent}")
+    return Check(what=what, found=f"{'; '.join(found)}, {measured}")
 
 
 def _points_text(row: Mapping[str, Any]) -> str:
@@ -119,6 +121,12 @@ def _run_check(model: Model, engine: str) -> Check:
     ]
     if strange:
         return Check(what=what, fault=f"labels beyond the {num_classes} classes on {strange}")
+    nothing = info.gives_objects and not any(
+        (found != model.network_spec.background_id).any() for found in labels
+    )
+    if nothing:
+        # A network that finds objects need not find any in these, and is not frozen for it.
+        return Check(what=what, found=f"{info.precision} on {info.device}, which found no objects")
     if all(np.array_equal(labels[0], other) for other in labels[1:]):
         return Check(what=what, fault=f"the same labels for {', '.join(PROBES)}: it is frozen")
     return Check(what=what, found=f"{info.precision} on {info.device}")
@@ -178,6 +186,7 @@ def inspection(model: Model) -> dict[str, Any]:
         "sha256": model.sha256,
         **model.as_dict(),
         "parity": model.parity,
+        "engine_scores": engine_scores(model),
         "verified": model.is_verified,
         "faults": list(model.faults),
     }
@@ -217,12 +226,30 @@ def _class_rows(model: Model) -> list[tuple[str, str]]:
 
 
 def _score_rows(model: Model) -> list[tuple[str, str]]:
-    scores = model.scores
-    if scores.get("miou") is None:
-        return [("scores", "not measured")]
-    low, high = scores["miou_ci95"]
-    head = f"mIoU {scores['miou']:.3f} [{low:.3f}, {high:.3f}] on {scores['dataset']}"
-    return [("scores", f"{head}, n={scores['n']}")]
+    """Say the score of the weights, and that of every engine and precision that has its own."""
+    return [
+        ("scores" if index == 0 else "", text) for index, text in enumerate(_score_texts(model))
+    ] or [("scores", "not measured")]
+
+
+def _score_texts(model: Model) -> list[str]:
+    return [_score_text(s) for s in (weights_score(model), *_compiled_scores(model)) if s]
+
+
+def _compiled_scores(model: Model) -> list[Score]:
+    if isinstance(model, TrainedModel):
+        return []
+    return [s for name in model.engines for s in compiled_scores(model, name).values()]
+
+
+def engine_scores(model: Model) -> dict[str, dict[str, Any]]:
+    """Return the scores of a model's compiled engines by engine and precision, for JSON."""
+    return {s.of: {k: v for k, v in vars(s).items() if k != "of"} for s in _compiled_scores(model)}
+
+
+def _score_text(score: Score) -> str:
+    span = "" if score.miou_ci95 is None else " [{:.3f}, {:.3f}]".format(*score.miou_ci95)
+    return f"mIoU {score.miou:.3f}{span} on {score.dataset}, n={score.n}, of {score.of}"
 
 
 def _bundle_rows(bundle: Bundle) -> list[tuple[str, str]]:
@@ -232,7 +259,7 @@ def _bundle_rows(bundle: Bundle) -> list[tuple[str, str]]:
     ]
     rows.append(("parity", _state_text(bundle)))
     rows += [
-        ("built" if index == 0 else "", text) for index, text in enumerate(_built_texts(bundle))
+        ("built" if index == 0 else "", text) for index, text in enumerate(built_texts(bundle))
     ]
     rows += [
         ("files" if index == 0 else "", f"{record.num_bytes:>10}  {record.sha256[:12]}  {name}")
@@ -254,14 +281,3 @@ def _bundle_rows(bundle: Bundle) -> list[tuple[str, str]]:
 
 def _state_text(bundle: Bundle) -> str:
     return f"UNVERIFIED: {'; '.join(bundle.faults)}" if bundle.faults else "proved at export"
-
-
-def _built_texts(bundle: Bundle) -> list[str]:
-    """Say of each engine what it was asked to run in, what was found, and where it was built."""
-    texts = []
-    for engine, roles in bundle.built.items():
-        for role, facts in roles.items():
-            asked, found = facts.get("precision", "?"), facts.get("precision_found", "?")
-            place = facts.get("gpu") or facts.get("device") or "?"
-            texts.append(f"{engine} {role}: {found} ({asked} asked for) on {place}")
-    return texts

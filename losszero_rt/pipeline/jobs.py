@@ -7,13 +7,17 @@ from pathlib import Path
 
 from losszero_rt.errors import OutputError, UsageError
 from losszero_rt.pipeline.config import RunConfig
+from losszero_rt.pipeline.json_lines import is_standard_output
 from losszero_rt.pipeline.options import encode_options
+from losszero_rt.pipeline.side_files import mask_lock
 from losszero_rt.video import (
     FORMATS,
     STILL_SUFFIXES,
     check_output,
     check_writable,
     expand_sources,
+    probe_output,
+    refuse_leftover,
 )
 from losszero_rt.video.encoders import candidates
 from losszero_rt.video.image_source import is_image
@@ -98,6 +102,9 @@ def _check_job(job: Job, output: Path, *, sources: list[Path], config: RunConfig
     if not job.is_still:
         check_output(output, sources=sources, force=config.force)
         candidates(encode_options(config), container=FORMATS[output.suffix.lower()])
+        probe_output(output)
+        if not (config.force or config.resume):
+            refuse_leftover(output)
         return
     if output.suffix.lower() not in STILL_SUFFIXES:
         raise UsageError(
@@ -105,6 +112,7 @@ def _check_job(job: Job, output: Path, *, sources: list[Path], config: RunConfig
             accepted=f"a name that ends in {', '.join(STILL_SUFFIXES)}",
         )
     check_writable(output, sources=sources, force=config.force)
+    probe_output(output)
 
 
 def _refuse_clashes(jobs: list[Job], config: RunConfig) -> None:
@@ -149,6 +157,7 @@ def _check_masks(masks: Path, *, jobs: list[Job], config: RunConfig) -> None:
             accepted="two different folders",
         )
     _make_folder(masks, option="--masks")
+    probe_output(mask_lock(masks))
     for job in jobs:
         if job.is_still:
             sources = [other.source for other in jobs]
@@ -163,13 +172,23 @@ def _check_masks(masks: Path, *, jobs: list[Job], config: RunConfig) -> None:
 def check_side_file(
     path: Path, *, option: str, sources: Iterable[Path] = (), force: bool = False
 ) -> None:
-    """Check that a file beside the video can be written.
+    """Check that a file beside the video can be written, and is by no other process.
 
     Raises:
+        UsageError: It is the standard output, and not of JSON lines.
         OutputError: It cannot; the message begins with the option that named it.
     """
+    if is_standard_output(path):
+        if option == "--json":
+            return
+        raise UsageError(
+            f"{option} {path}: only JSON lines go to the standard output",
+            accepted="a file name",
+            remedy="--json - ends with the report",
+        )
     try:
         check_writable(path, sources=sources, force=force)
+        probe_output(path)
     except OutputError as error:
         raise OutputError(f"{option}: {error}") from error
 

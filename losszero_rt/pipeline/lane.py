@@ -7,7 +7,8 @@
 The contract, each line a test: the queue is bounded in bytes and items; a full one makes the
 producer wait, or exchanges what waits for something lesser, in place; an exception of the producer
 travels to the consumer, behind the items made before it; closing interrupts the producer, wakes
-both sides and joins the thread; the end of the stream is a value, never a time-out.
+both sides, joins the thread and says whether it ended; a producer that does not end can be cut off,
+and its thread is left alone; the end of the stream is a value, never a time-out.
 """
 
 import threading
@@ -40,6 +41,8 @@ class Lane(Generic[Item]):
         on_full: Asked for each waiting item, the oldest first, when the queue is full: returns
             what takes its place, or None for an item that stays. Without it, and where nothing
             gives way, the producer waits. It runs on the lane's thread.
+        on_put: Hears of every item that is let into the queue, on the lane's thread, before the
+            consumer can take it.
         interrupt: Ends a read that the iterator is blocked in; called once by :meth:`close`.
     """
 
@@ -51,14 +54,15 @@ class Lane(Generic[Item]):
         max_items: int,
         max_bytes: int,
         on_full: Callable[[Item], Item | None] | None = None,
+        on_put: Callable[[Item], None] | None = None,
         interrupt: Callable[[], None] | None = None,
     ) -> None:
         self._make_items = make_items
-        self._interrupt = interrupt
+        self._on_put, self._interrupt = on_put, interrupt
         self._waiting = Waiting[Item](max_items=max_items, max_bytes=max_bytes, on_full=on_full)
         self._end: _End | None = None
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._is_cut = False
         self._thread = threading.Thread(target=self._produce, name=name, daemon=True)
         self._thread.start()
 
@@ -85,8 +89,28 @@ class Lane(Generic[Item]):
         """Bytes waiting in the queue."""
         return self._waiting.nbytes
 
-    def close(self) -> None:
-        """Stop the producer at its next item, empty the queue and join the thread."""
+    def cut(self) -> None:
+        """End the stream where it is, whatever the producer still does.
+
+        What waits is still handed over, what the producer makes from now on is left. This is for
+        one who sits in a call that nobody can interrupt: its thread goes on until the call returns,
+        and then lets go of its source, or it dies with the process.
+        """
+        with self._changed:
+            self._closed = self._is_cut = True
+            self._end = self._end or _End()
+            self._changed.notify_all()
+
+    def close(self, *, timeout_s: float = JOIN_TIMEOUT_S) -> bool:
+        """Stop the producer at its next item, empty the queue and join the thread.
+
+        Args:
+            timeout_s: How long to wait for the thread, seconds; one that was cut off is not
+                waited for.
+
+        Returns:
+            Whether the thread has ended.
+        """
         with self._changed:
             interrupt, self._interrupt = self._interrupt, None
             self._closed = True
@@ -97,7 +121,8 @@ class Lane(Generic[Item]):
             if interrupt is not None:
                 interrupt()
         finally:
-            self._thread.join(JOIN_TIMEOUT_S)
+            self._thread.join(0 if self._is_cut else timeout_s)
+        return not self._thread.is_alive()
 
     def _produce(self) -> None:
         end = _End()
@@ -126,6 +151,8 @@ class Lane(Generic[Item]):
             if self._closed:
                 return False
             self._waiting.put(item)
+            if self._on_put is not None:
+                self._on_put(item)
             self._changed.notify_all()
             return True
 
@@ -222,3 +249,7 @@ class Background:
             self._work()
         except BaseException as error:  # handed to whoever joins, whatever it is
             self._error = error
+        finally:
+            # Its owner is in it as a rule: a ring that would keep what it worked on, an encoder of
+            # some megabytes for example, until the collector comes by.
+            del self._work

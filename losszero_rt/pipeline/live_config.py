@@ -19,12 +19,14 @@ class LiveConfig(StreamConfig):
         max_loss: Largest share of frames that may be lost; all of them, unless asked otherwise:
             a live run leaves out what it cannot show in time.
         policy: Which frames are shown when not all can be.
-        deadline_ms: Largest age of a shown frame under the policy ``deadline``, milliseconds.
+        deadline_ms: Age from which on a frame is late under the policy ``deadline``,
+            milliseconds; late ones are shown only where nothing was for half a second.
         max_fps: Frames a second to show at most; None for no limit.
         width: Width to ask a camera for, pixels; None leaves it to the camera.
         height: Height to ask a camera for, pixels.
         input_fps: Rate to ask a camera for, frames a second.
         read_timeout_s: Without a frame for so long the signal counts as lost, seconds.
+        wait: Wait for a source that does not answer yet.
         max_reconnects: Attempts in a row that may fail before the source is given up; None for
             no end.
         record: Video to write; None for none.
@@ -42,6 +44,7 @@ class LiveConfig(StreamConfig):
     height: int | None = None
     input_fps: float | None = None
     read_timeout_s: float = LiveOptions.read_timeout_s
+    wait: bool = False
     max_reconnects: int | None = None
     record: Path | None = None
     segment_minutes: float | None = None

@@ -58,15 +58,23 @@ class LiveFeed:
     Args:
         source: The source.
         progress: Hears of every frame.
+        duration_s: Length in the time of the source, from its first frame on, seconds; None for
+            no limit.
 
     Attributes:
         lost: Why the source was lost for good; None while it is not.
+        is_over: Whether it ended because a frame was beyond the duration.
     """
 
-    def __init__(self, source: Iterable[StreamItem], *, progress: Progress) -> None:
+    def __init__(
+        self, source: Iterable[StreamItem], *, progress: Progress, duration_s: float | None = None
+    ) -> None:
         self._source = source
         self._progress = progress
+        self._duration_s = duration_s
         self.lost: InputError | None = None
+        self.is_over = False
+        self._first_s: float | None = None
         self._last_s: float | None = None
         self._seconds = 0.0
         self._num_intervals = 0
@@ -80,6 +88,9 @@ class LiveFeed:
         """Yield the items of the source."""
         try:
             for item in self._source:
+                if isinstance(item, Frame) and self._is_beyond(item):
+                    self.is_over = True
+                    return
                 if isinstance(item, Frame | LostFrame):
                     self._progress.step()
                 if isinstance(item, Frame):
@@ -87,6 +98,11 @@ class LiveFeed:
                 yield item
         except InputError as error:
             self.lost = error
+
+    def _is_beyond(self, frame: Frame) -> bool:
+        if self._first_s is None:
+            self._first_s = frame.time_s
+        return self._duration_s is not None and frame.time_s - self._first_s >= self._duration_s
 
     def _time(self, frame: Frame) -> None:
         last_s, self._last_s = self._last_s, frame.time_s

@@ -153,7 +153,7 @@ class Reporter:
             class_names=self.classmap.names,
             class_colours=self.classmap.colours,
             engine=_engine_facts(self.engine),
-            model=_model_facts(self.model),
+            model=_model_facts(self.model, self.engine),
             choice=self.choice(),
             can_cam=self.can_cam,
             notes=(*source.info.notes, *source.warnings),
@@ -171,6 +171,6 @@ def _engine_facts(engine: EngineInfo) -> dict[str, str]:
     return {"name": engine.name, "device": engine.device, "precision": engine.precision}
 
 
-def _model_facts(model: Model) -> dict[str, Any]:
-    facts = model_facts(model)
-    return {name: facts[name] for name in ("name", "miou", "miou_ci95", "n", "verified")}
+def _model_facts(model: Model, engine: EngineInfo) -> dict[str, Any]:
+    left_out = {"kind", "sha256", "dataset"}
+    return {k: fact for k, fact in model_facts(model, engine).items() if k not in left_out}

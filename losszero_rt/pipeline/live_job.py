@@ -11,6 +11,7 @@ from losszero_rt.pipeline.lane import Background
 from losszero_rt.pipeline.live_config import LiveConfig
 from losszero_rt.pipeline.live_outputs import LivePage
 from losszero_rt.pipeline.live_run import LiveRun
+from losszero_rt.pipeline.live_waiting import Stop, wait_for
 from losszero_rt.pipeline.live_window import check_window
 from losszero_rt.pipeline.options import encode_options
 from losszero_rt.pipeline.progress import Progress
@@ -54,7 +55,7 @@ def run_live(
         model = open_model(config.model, allow_unverified=config.allow_unverified)
         model.classmap.ids_of((*config.classes, *([config.cam] if config.cam else ())))
         with LiveRun(config, model=model, progress=progress, page=page, server=server) as run:
-            source = open_live(place, options=config.opening, stop=stop)
+            source = _source_of(place, config=config, run=run, stop=stop, progress=progress)
             if source is None:
                 return run.finish(None, stop=stop)
             try:
@@ -116,7 +117,27 @@ def served(
             server.join()
 
 
-def open_live(address: Address, *, options: LiveOptions, stop: StopSwitch) -> LiveSource | None:
+def _source_of(
+    address: Address, *, config: LiveConfig, run: LiveRun, stop: StopSwitch, progress: Progress
+) -> LiveSource | None:
+    """Open a source at once, or as soon as it is there; None when the run was stopped meanwhile."""
+    if not config.wait:
+        return open_live(address, options=config.opening, stop=stop)
+    with run.lobby(address.name, stop=stop) as lobby:
+
+        def open_it(options: LiveOptions) -> LiveSource | None:
+            return open_live(address, options=options, stop=lobby, look=lobby.look)
+
+        return wait_for(open_it, options=config.opening, lobby=lobby, progress=progress)
+
+
+def open_live(
+    address: Address,
+    *,
+    options: LiveOptions,
+    stop: Stop,
+    look: Callable[[], None] = lambda: None,
+) -> LiveSource | None:
     """Open a source; None when the run was stopped meanwhile.
 
     It is opened on a thread of its own, as connecting can take longer than a person who pressed
@@ -127,14 +148,36 @@ def open_live(address: Address, *, options: LiveOptions, stop: StopSwitch) -> Li
     """
     if stop.is_set:
         return None
-    opened: list[LiveSource] = []
-    work = Background(lambda: opened.append(LiveSource(address, options=options)), name="connect")
+    opening = _Opening(address, options=options)
+    work = Background(opening.run, name="connect")
     try:
         while not work.join(_LOOK_PERIOD_S):
+            look()
             if stop.is_set and not work.join(_PATIENCE_S):
+                opening.forgo()
                 return None
     except LossZeroError:
         if stop.is_set:  # whoever asked for the end does not ask why there was no picture
             return None
         raise
-    return opened[0]
+    return opening.source
+
+
+class _Opening:
+    """A source that is being opened; whoever does not wait for it any more forgoes it."""
+
+    def __init__(self, address: Address, *, options: LiveOptions) -> None:
+        self._address, self._options = address, options
+        self._is_forgone = False
+        self.source: LiveSource | None = None
+
+    def run(self) -> None:
+        self.source = LiveSource(self._address, options=self._options)
+        if self._is_forgone:
+            self.source.close()
+
+    def forgo(self) -> None:
+        """Have the source closed, now or once it is open."""
+        self._is_forgone = True
+        if self.source is not None:
+            self.source.close()

@@ -84,26 +84,8 @@ def open_parts(
     Raises:
         OutputError: The recording cannot be begun.
     """
-    config, info = setting.config, source.info
-    facts: dict[str, Any] = {
-        "classmap": setting.classmap,
-        "info": info,
-        "objects": setting.engine.gives_objects,
-    }
-    painter = make_painter(config, **facts)
-    size = painter.output_size
-    recording = _open_recording(setting, source=source, size=size)
-    window = Window(f"losszero-rt {info.name}", info=info, size=size) if config.show else None
-    outputs = LiveOutputs(
-        configured=setting.configured,
-        painter=painter,
-        chosen=ChosenPicture(config, **facts),
-        heat=setting.heat,
-        spare=blank_planes(info, size=size),
-        recording=recording,
-        window=window,
-        page=setting.page,
-    )
+    config = setting.config
+    outputs, recording, window = _open_outputs(setting, source=source)
     line = stream_line(setting.engine, setting.model, ledger=ledger, source=source)
     shares = LiveShares(setting.classmap.num_classes)
     reporter = Reporter(
@@ -138,6 +120,33 @@ def open_parts(
         line=line,
         shares=shares,
     )
+
+
+def _open_outputs(
+    setting: LiveSetting, *, source: LiveStream
+) -> tuple[LiveOutputs, Recording | None, Window | None]:
+    """Open what the pictures of a source go to, and what paints them."""
+    config, info = setting.config, source.info
+    facts: dict[str, Any] = {
+        "classmap": setting.classmap,
+        "info": info,
+        "objects": setting.engine.gives_objects,
+    }
+    painter = make_painter(config, **facts)
+    size = painter.output_size
+    recording = _open_recording(setting, source=source, size=size)
+    window = Window(f"losszero-rt {info.name}", info=info, size=size) if config.show else None
+    outputs = LiveOutputs(
+        configured=setting.configured,
+        painter=painter,
+        chosen=ChosenPicture(config, **facts),
+        heat=setting.heat,
+        spare=blank_planes(info, size=size),
+        recording=recording,
+        window=window,
+        page=setting.page,
+    )
+    return outputs, recording, window
 
 
 def _open_recording(

@@ -27,6 +27,7 @@ def live_facts(
         "codec": source.info.codec,
         "policy": config.policy,
         "deadline_ms": config.deadline_ms if config.policy == "deadline" else None,
+        "over_deadline": meter.ledger.over_deadline if config.policy == "deadline" else None,
         "max_fps": config.max_fps,
         "rate_declared": None if declared is None else round(float(declared), 6),
         "rate_measured": round(feed.rate_fps, 3),

@@ -1,7 +1,6 @@
 """A model whose engine is open, and the live source that runs through it."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import cv2
@@ -10,7 +9,7 @@ from losszero_rt.engine import Model, open_engine
 from losszero_rt.errors import InputError, LossZeroError, OutputError
 from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.detections import Detections
-from losszero_rt.pipeline.finishing import exit_code_of, give_up, publish, write_json
+from losszero_rt.pipeline.finishing import exit_code_of, give_up, publish
 from losszero_rt.pipeline.flow import LIVE_REQUESTS
 from losszero_rt.pipeline.lane import Background
 from losszero_rt.pipeline.live_config import LiveConfig
@@ -20,13 +19,15 @@ from losszero_rt.pipeline.live_outputs import LivePage
 from losszero_rt.pipeline.live_parts import LiveParts, LiveSetting, open_parts
 from losszero_rt.pipeline.live_picture import HeatWatch, configured_choice
 from losszero_rt.pipeline.live_report import live_facts, recorded_output
+from losszero_rt.pipeline.live_waiting import Lobby
 from losszero_rt.pipeline.memory import check_memory, frame_bytes
 from losszero_rt.pipeline.options import engine_options
-from losszero_rt.pipeline.outlets import JsonLines, Outlet
+from losszero_rt.pipeline.outlets import Outlet
 from losszero_rt.pipeline.pipeline import Pipeline
 from losszero_rt.pipeline.progress import Progress
 from losszero_rt.pipeline.recording import Recording
 from losszero_rt.pipeline.report import Meter, SourceResult, build_report
+from losszero_rt.pipeline.side_files import SideFiles
 from losszero_rt.pipeline.stopping import StopSwitch
 from losszero_rt.timings import now_s
 
@@ -72,7 +73,7 @@ class LiveRun:
             info = self._engine.info
             progress.note(f"model {model.path}, {info.name} {info.version}, {info.precision}")
             self._detections = Detections(self._classmap.names)
-            self._json = JsonLines(config.json, classmap=self._classmap) if config.json else None
+            self._side = SideFiles(config, classmap=self._classmap, put_aside=not config.force)
         except BaseException:
             self._engine.close()
             raise
@@ -97,8 +98,11 @@ class LiveRun:
 
     def __exit__(self, *_: object) -> None:
         self._engine.close()
-        if self._json is not None:
-            self._json.abandon()
+        self._side.close()
+
+    def lobby(self, name: str, *, stop: StopSwitch) -> Lobby:
+        """Return where one waits for a source that is not there yet."""
+        return Lobby(self._setting, name=name, stop=stop, start_s=self._meter.start_s)
 
     def process(self, source: LiveStream, *, stop: StopSwitch) -> SourceResult:
         """Run a source to its end, or to the end of the run.
@@ -115,12 +119,14 @@ class LiveRun:
         """
         check_memory(source.info, config=self._config)
         ledger = Ledger()
-        feed = LiveFeed(source, progress=self._progress)
+        duration_s = self._config.duration_s
+        feed = LiveFeed(source, progress=self._progress, duration_s=duration_s)
         parts = open_parts(
             self._setting, source=source, ledger=ledger, stop=stop, start_s=self._meter.start_s
         )
         self._progress.start(source.info.name, total=None)
-        for note in (*source.info.notes, *(parts.recording.notes if parts.recording else ())):
+        noted = parts.recording.notes if parts.recording is not None else ()
+        for note in (*source.info.notes, *self._side.notes, *noted):
             self._progress.warn(note)
         try:
             self._stream(feed, source=source, parts=parts, ledger=ledger, stop=stop)
@@ -128,6 +134,8 @@ class LiveRun:
             self._progress.done()
             if parts.window is not None:
                 parts.window.close()
+        if feed.is_over and not parts.watch.ending:
+            parts.watch.ending = "duration"
         parts.watch.finish()
         self._meter.ledger.absorb(ledger)
         self._live = live_facts(
@@ -147,14 +155,10 @@ class LiveRun:
             result: What became of the source; None when the run ended before it was open.
             stop: Knows the signal that ended the run.
         """
-        path = self._config.report
         results = [] if result is None else [result]
         report = publish(
             lambda: self._report(results, stop=stop),
-            writers=(
-                *([self._json.finish] if self._json is not None else []),
-                *([partial(write_json, path)] if path is not None else []),
-            ),
+            writers=self._side.writers,
             failures=self._failures,
         )
         errors = [r.error for r in results if r.error]
@@ -180,10 +184,11 @@ class LiveRun:
             num_requests=LIVE_REQUESTS,
             num_classes=self._classmap.num_classes,
             frame_bytes=frame_bytes(source.info),
-            should_stop=lambda: stop.is_set,
+            should_stop=lambda: stop.is_set or bool(parts.watch.ending),
             flow=self._config.flow,
         )
         recording = parts.recording
+        num_told = len(recording.notes) if recording is not None else 0
         try:
             self._failures += pipeline.run(
                 feed,
@@ -206,8 +211,12 @@ class LiveRun:
             if recording is not None:
                 recording.abort()
             raise
+        if pipeline.left_alone:
+            self._progress.note(f"{source.info.name}: did not answer, and is left alone")
         if recording is not None:
             self._close(recording)
+            for note in recording.notes[num_told:]:
+                self._progress.warn(note)
         if parts.watch.failure is not None:
             self._failures.append(parts.watch.failure)
 
@@ -222,9 +231,9 @@ class LiveRun:
         outlets: list[Outlet] = [shares]
         if self._engine.info.gives_objects:
             outlets.append(self._detections)
-        if self._json is not None:
-            self._json.source = source.info.name
-            outlets.append(self._json)
+        if self._side.json is not None:
+            self._side.json.source = source.info.name
+            outlets.append(self._side.json)
         return outlets
 
     def _result(
@@ -236,6 +245,7 @@ class LiveRun:
         ledger: Ledger,
         stop: StopSwitch,
     ) -> SourceResult:
+        noted = parts.recording.notes if parts.recording is not None else ()
         error: LossZeroError | None = feed.lost
         if error is None and not (ledger.shown or self._failures or parts.watch.ending):
             error = InputError(
@@ -247,7 +257,7 @@ class LiveRun:
             frames=ledger.as_dict(),
             output=recorded_output(parts.recording),
             incomplete=None if error is None else str(error),
-            warnings=(*source.info.notes, *source.warnings),
+            warnings=(*source.info.notes, *source.warnings, *self._side.notes, *noted),
         )
         if error is None:
             return result
@@ -263,6 +273,8 @@ class LiveRun:
             measured=None,
             detections=self._detections.as_dict(),
             elapsed_s=now_s() - self._meter.start_s,
+            failures=self._failures,
+            stopped=stop.exit_code,
             live=self._live,
             exit_code=exit_code_of(
                 results,

@@ -21,6 +21,9 @@ Ending = Literal["", "signal", "duration", "window", "page", "failure"]
 
 _LOOK_PERIOD_S = 0.04
 _PUBLISH_PERIOD_S = 0.2
+# A source that gives frames ends with the first one beyond the duration, on a busy machine a little
+# later than by the clock. One that gives none ends by the clock.
+_GRACE_S = 0.5
 
 
 class LiveWatch:
@@ -34,7 +37,8 @@ class LiveWatch:
         page: Is told the figures.
         server: The thread that serves the page.
         window: Is kept alive, and says when there is no signal.
-        duration_s: Length of the run from its first frame on, seconds; None for no limit.
+        duration_s: Length of the run from its first shown frame on, seconds; None for no limit.
+            It is a little more where no frame comes, which would end it by its time.
         alone: Whether the page is all that anybody sees of the run.
 
     Attributes:
@@ -129,7 +133,7 @@ class LiveWatch:
             return "signal"
         if self._window is not None and not self._window.is_open:
             return "window"
-        if self._duration_s is not None and now - self._start_s >= self._duration_s:
+        if self._duration_s is not None and now - self._start_s >= self._duration_s + _GRACE_S:
             return "duration"
         if self._server is not None and not self._server.is_running and self.failure is None:
             self.failure = OutputError(f"the page is served no more: {self._server.error}")

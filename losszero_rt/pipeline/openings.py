@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from losszero_rt.classmap import ClassMap
@@ -11,7 +12,7 @@ from losszero_rt.pipeline.jobs import Job
 from losszero_rt.pipeline.options import encode_options
 from losszero_rt.pipeline.painter import Painter
 from losszero_rt.pipeline.progress import Progress
-from losszero_rt.video import StillSink, StillSource, VideoSink, VideoSource, part_of
+from losszero_rt.video import EncodeOptions, StillSink, StillSource, VideoSink, VideoSource, part_of
 
 
 def open_output(
@@ -41,43 +42,55 @@ def open_output(
     """
     if job.output is None:
         return None, None
-    is_still = isinstance(source, StillSource)
-    facts: dict[str, Any] = {
-        "classmap": classmap,
-        "info": source.info,
-        "chroma_444": is_still,
-    }
-    painter: Painter | HeatPainter
-    if config.cam:
-        painter = HeatPainter(config, **facts)
-    else:
-        painter = Painter(config, **facts, objects=objects)
+    painter = _make_painter(source, config=config, classmap=classmap, objects=objects)
+    size = painter.output_size
     sink: VideoSink | StillSink
     if isinstance(source, StillSource):
         sink = StillSink(
-            job.output,
-            info=source.info,
-            size=painter.output_size,
-            source=job.source,
-            force=config.force,
+            job.output, info=source.info, size=size, source=job.source, force=config.force
         )
     else:
-        sink = VideoSink(
-            job.output,
-            info=source.info,
-            size=painter.output_size,
-            options=replace(encode_options(config), settings=settings),
-            audio_from=source,
-            origin_pts=source.origin_pts,
-            force=config.force,
-            resume=config.resume,
-        )
+        options = replace(encode_options(config), settings=settings)
+        sink = _open_video(job.output, source, size=size, options=options, config=config)
         if sink.num_kept:
             progress.warn(f"{job.output}: going on behind {sink.num_kept} frames")
     progress.note(f"{job.output}: encoding with {sink.codec}")
     for note in sink.notes:
         progress.warn(f"{job.output}: {note}")
     return painter, sink
+
+
+def _make_painter(
+    source: VideoSource | StillSource, *, config: RunConfig, classmap: ClassMap, objects: bool
+) -> Painter | HeatPainter:
+    facts: dict[str, Any] = {
+        "classmap": classmap,
+        "info": source.info,
+        "chroma_444": isinstance(source, StillSource),
+    }
+    if config.cam:
+        return HeatPainter(config, **facts)
+    return Painter(config, **facts, objects=objects)
+
+
+def _open_video(
+    output: Path,
+    source: VideoSource,
+    *,
+    size: tuple[int, int],
+    options: EncodeOptions,
+    config: RunConfig,
+) -> VideoSink:
+    return VideoSink(
+        output,
+        info=source.info,
+        size=size,
+        options=options,
+        audio_from=source,
+        origin_pts=source.origin_pts,
+        force=config.force,
+        resume=config.resume,
+    )
 
 
 def close_output(
@@ -106,7 +119,10 @@ def close_output(
                 f"{part_of(job.output)} still holds them. The same command with --resume goes on"
             )
         return None
+    num_told = len(sink.notes)
     written = sink.close()
+    for note in written.notes[num_told:]:
+        progress.warn(f"{job.output}: {note}")
     return {
         "path": str(written.path),
         "frames": written.frames,

@@ -1,12 +1,11 @@
-"""Where a labelled frame goes besides the video: mask files, JSON lines, scores.
+"""Where a labelled frame goes besides the video: mask files and scores here, JSON lines too.
 
 Every outlet has the same four methods. A failing outlet is closed and reported, the others go on.
 """
 
-import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -17,8 +16,8 @@ from losszero_rt.frame import Frame, LostFrame
 from losszero_rt.metrics import BoundaryKeeper, ScoreKeeper
 from losszero_rt.objects import Objects
 from losszero_rt.overlay import labels_at
-from losszero_rt.pipeline.detections import frame_detections, object_lines
 from losszero_rt.timings import Stage
+from losszero_rt.video import part_of
 
 StageTimes = dict[Stage, float]
 
@@ -83,14 +82,18 @@ class MaskWriter:
         stage_ms: StageTimes,
         objects: Objects | None,
     ) -> None:
-        """Write one mask file."""
+        """Write one mask file: whole under its name, or not at all."""
         path = self._folder / f"{file_stem(frame.index, still=self._still)}.png"
         full_HW = labels_at(labels_HW, size=frame.planes.size)
         ok, png = cv2.imencode(".png", without_padding(full_HW, size=self._size))
         assert ok, "OpenCV encodes every uint8 picture"
+        part = part_of(path)
         try:
-            path.write_bytes(png.tobytes())
+            part.write_bytes(png.tobytes())
+            part.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                part.unlink()
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
     def lose(self, lost: LostFrame) -> None:
@@ -103,95 +106,6 @@ class MaskWriter:
 def without_padding(map_HW: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
     """Cut the row and column off that an odd picture was given to make its size even."""
     return map_HW[: size[0], : size[1]]
-
-
-class JsonLines:
-    """Writes one JSON line a frame, and the report as the last line.
-
-    The file is written under a ``.part`` name and gets its own when the report is in.
-
-    Args:
-        path: The file.
-        classmap: Names of the classes.
-
-    Attributes:
-        source: The source whose frames come.
-        failed: Whether the file could not be written on; it was said, and stays as it is.
-    """
-
-    name = "json"
-
-    def __init__(self, path: Path, *, classmap: ClassMap) -> None:
-        self._path = path
-        self._part = path.with_name(path.name + ".part")
-        self._names = classmap.names
-        self.source = ""
-        self.failed = False
-        try:
-            self._file: TextIO = self._part.open("w", buffering=1, encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
-
-    def take(
-        self,
-        frame: Frame,
-        *,
-        labels_HW: np.ndarray,
-        shares: np.ndarray,
-        stage_ms: StageTimes,
-        objects: Objects | None,
-    ) -> None:
-        """Write the line of one shown frame."""
-        line = {
-            "source": self.source,
-            "index": frame.index,
-            "pts": frame.pts,
-            "time": round(frame.time_s, 6),
-            "fate": "shown",
-            "suspect": frame.suspect,
-            "shares": {n: round(float(s), 5) for n, s in zip(self._names, shares, strict=True)},
-            "stage_ms": {stage: round(value, 3) for stage, value in stage_ms.items()},
-        }
-        if objects is not None:
-            line["detections"] = frame_detections(objects, names=self._names)
-            line["objects"] = object_lines(objects, names=self._names)
-        self._write(line)
-
-    def lose(self, lost: LostFrame) -> None:
-        """Write the line of one lost frame."""
-        line = {"source": self.source, "index": lost.index, "pts": lost.pts}
-        self._write(line | {"fate": lost.fate, "reason": lost.reason})
-
-    def close(self) -> None:
-        """Leave the file open for the next source; every line is with the system already."""
-
-    def finish(self, report: dict[str, Any]) -> None:
-        """Write the report as the last line and name the file, unless a line is missing."""
-        if self.failed:
-            return
-        self._write({"report": report})
-        try:
-            self._file.close()
-            self._part.replace(self._path)
-        except OSError as error:
-            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
-
-    def abandon(self) -> None:
-        """Close the file; what it holds stays under its ``.part`` name, nothing leaves nothing."""
-        with suppress(OSError):
-            self._file.close()
-        with suppress(OSError):
-            if not self._part.stat().st_size:
-                self._part.unlink()
-
-    def _write(self, line: dict[str, Any]) -> None:
-        try:
-            self._file.write(json.dumps(line, allow_nan=False) + "\n")
-        except OSError as error:
-            self.failed = True
-            with suppress(OSError):
-                self._file.close()
-            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
 
 
 class Accuracy:

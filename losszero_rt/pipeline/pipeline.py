@@ -13,7 +13,7 @@ has the next ones.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
+from operator import methodcaller
 
 import numpy as np
 
@@ -25,12 +25,14 @@ from losszero_rt.objects import Objects
 from losszero_rt.overlay import class_shares
 from losszero_rt.pipeline.batcher import Batch, Batcher
 from losszero_rt.pipeline.flow import Admission, Flow, captured_at_s
-from losszero_rt.pipeline.lane import Lane, Permits
+from losszero_rt.pipeline.idling import STOP_PATIENCE_S, polled
+from losszero_rt.pipeline.lane import JOIN_TIMEOUT_S, Lane, Permits
 from losszero_rt.pipeline.outlets import Outlet, StageTimes
 from losszero_rt.pipeline.painter import LiveLine
 from losszero_rt.pipeline.placing import on_picture
 from losszero_rt.pipeline.ports import PicturePainter, Sink
 from losszero_rt.pipeline.report import Meter
+from losszero_rt.pipeline.saving import Saving
 from losszero_rt.preprocess import InputSpec
 from losszero_rt.timings import now_s
 
@@ -42,8 +44,6 @@ DECODED_BYTES = 64 * 2**20
 COMPUTED_BYTES = 128 * 2**20
 # Frames lost in a live run weigh nothing, but half an hour of them in one queue is enough.
 LOST_ITEMS = 2**16
-# How often a live run looks up while no frame comes.
-IDLE_S = 0.1
 
 
 class Pipeline:
@@ -57,8 +57,11 @@ class Pipeline:
         num_requests: Submissions that the engine allows under way.
         num_classes: Classes of the labels.
         frame_bytes: Size of one decoded frame.
-        should_stop: Asked before every frame; True ends reading.
+        should_stop: Asked before every frame, and while none comes; True ends reading.
         flow: How a live source chooses among its frames; None for a file, which shows them all.
+
+    Attributes:
+        left_alone: Whether the last source did not end in time, so that its thread was left alone.
     """
 
     def __init__(
@@ -90,8 +93,10 @@ class Pipeline:
         self._admission: Admission | None = None
         self._permits: Permits | None = None
         self._since_s: dict[int, float] = {}
+        self.left_alone = False
         self._failures: list[LossZeroError] = []
         self._line: LiveLine | None = None
+        self._saving = Saving((), sink=None)
 
     def run(
         self,
@@ -119,7 +124,7 @@ class Pipeline:
         Returns:
             The errors of outlets that failed.
         """
-        self._line = line
+        self._line, self._saving = line, Saving(outlets, sink=sink)
         self._since_s.clear()
         self._failures = []
         with ExitStack() as ending:
@@ -138,8 +143,9 @@ class Pipeline:
             ending.callback(computed.close)
             if self._permits is not None:
                 ending.callback(self._permits.close)
-            ending.callback(decoded.close)
-            for batch in _polled(computed, on_idle=on_idle):
+            ending.callback(self._leave, decoded)
+            cut, should_stop = decoded.cut, self._should_stop
+            for batch in polled(computed, on_idle=on_idle, should_stop=should_stop, cut=cut):
                 self._finish(batch, sink=sink, painter=painter, outlets=outlets)
         self._tell(outlets, lambda outlet: outlet.close())
         return self._failures
@@ -161,8 +167,17 @@ class Pipeline:
             max_items=DECODED_ITEMS if on_full is None else LOST_ITEMS,
             max_bytes=self._decoded_bytes,
             on_full=on_full,
+            on_put=self._enter,
             interrupt=interrupt,
         )
+
+    def _enter(self, item: StreamItem) -> None:
+        if not isinstance(item, Cargo):
+            self._ledger.enter()
+
+    def _leave(self, decoded: Lane[StreamItem]) -> None:
+        patience_s = JOIN_TIMEOUT_S if self._flow is None else STOP_PATIENCE_S
+        self.left_alone = not decoded.close(timeout_s=patience_s)
 
     def _compute(self, decoded: Lane[StreamItem]) -> Iterator[Batch]:
         if self._admission is None or self._permits is None:
@@ -172,10 +187,8 @@ class Pipeline:
 
     def _read(self, items: Iterable[StreamItem]) -> Iterator[StreamItem]:
         for item in items:
-            if not isinstance(item, Cargo):
-                self._ledger.enter()
             yield item
-            if self._should_stop():
+            if self._should_stop() or self._saving.has_failed:
                 return
 
     def _finish(
@@ -189,39 +202,43 @@ class Pipeline:
         labels_NHW = batch.ticket.result() if batch.ticket is not None else None
         if self._permits is not None and batch.ticket is not None:
             self._permits.give()
-        found = batch.ticket.extras.objects if batch.ticket is not None else None
         shared_ms: StageTimes = {"preprocess": batch.preprocess_ms, "infer": 0.0}
         if batch.ticket is not None:
             shared_ms["infer"] = batch.ticket.infer_ms / len(batch.frames)
+        items: Iterable[StreamItem] = batch.items
+        if self._admission is not None:  # a live batch has one frame: no row is left over
+            items = self._admission.ready(items, admitted_at_s=batch.started_at_s)
         row = 0
-        for item in batch.items:
+        for item in items:
             if isinstance(item, Frame):
                 assert labels_NHW is not None, "a batch with frames has a ticket"
-                place = batch.placements[row]
-                labels_HW = place.crop(labels_NHW[row], input_size=self._input_size)
-                objects = None
-                if found is not None:
-                    size = item.planes.size
-                    objects = on_picture(
-                        found[row], place=place, input_size=self._input_size, size=size
-                    )
-                cam_hw = None
-                if batch.ticket is not None and batch.ticket.extras.cams_NHW is not None:
-                    cam_hw = place.crop(
-                        batch.ticket.extras.cams_NHW[row], input_size=self._input_size
-                    )
+                labels_HW = batch.placements[row].crop(labels_NHW[row], input_size=self._input_size)
+                objects, cam_hw = self._extras(batch, row)
                 row += 1
                 stage_ms: StageTimes = {"decode": item.decode_ms, **shared_ms}
                 self._show(item, labels_HW, objects, cam_hw, stage_ms, sink, painter, outlets)
                 if self._admission is not None:
-                    self._admission.learn(
+                    self._ledger.over_deadline += self._admission.learn(
                         item, admitted_at_s=batch.started_at_s, handed_at_s=now_s()
                     )
             elif isinstance(item, LostFrame):
                 self._ledger.settle(item.fate, reason=item.reason)
-                self._tell(outlets, partial(_lose, lost=item))
+                self._tell(outlets, methodcaller("lose", item))
             elif sink is not None:
                 sink.copy(item)
+
+    def _extras(self, batch: Batch, row: int) -> tuple[Objects | None, np.ndarray | None]:
+        """Return the objects and the map of one frame of a batch, placed in its picture."""
+        if batch.ticket is None:
+            return None, None
+        place, extras = batch.placements[row], batch.ticket.extras
+        objects, cam_hw = None, None
+        if extras.objects is not None:
+            found, size = extras.objects[row], batch.frames[row].planes.size
+            objects = on_picture(found, place=place, input_size=self._input_size, size=size)
+        if extras.cams_NHW is not None:
+            cam_hw = place.crop(extras.cams_NHW[row], input_size=self._input_size)
+        return objects, cam_hw
 
     def _show(
         self,
@@ -262,14 +279,15 @@ class Pipeline:
             self.on_muxed(frame.pts, now_s())
         for stage, value_ms in stage_ms.items():
             self._meter.stages.add(stage, value_ms)
-        self._ledger.settle("shown")
-        self._ledger.suspect += frame.suspect
         self._tell(
             outlets,
             lambda outlet: outlet.take(
                 frame, labels_HW=labels_HW, shares=shares, stage_ms=stage_ms, objects=objects
             ),
         )
+        # A frame that nothing took was computed, and shown to nobody.
+        self._ledger.settle("dropped" if self._saving.has_failed else "shown", reason="unsaved")
+        self._ledger.suspect += frame.suspect
 
     def _tell(self, outlets: list[Outlet], message: Callable[[Outlet], None]) -> None:
         """Send a message to every outlet; one that fails is remembered and left out from now on."""
@@ -279,20 +297,3 @@ class Pipeline:
             except LossZeroError as error:
                 self._failures.append(error)
                 outlets.remove(outlet)
-
-
-def _lose(outlet: Outlet, *, lost: LostFrame) -> None:
-    outlet.lose(lost)
-
-
-def _polled(computed: Lane[Batch], *, on_idle: Callable[[], None] | None) -> Iterator[Batch]:
-    """Yield the batches; call ``on_idle`` whenever there was none with a frame for a while."""
-    heard_at_s = now_s()
-    for batch in computed.polled(None if on_idle is None else IDLE_S):
-        if batch is not None:
-            yield batch
-        if batch is not None and batch.frames:
-            heard_at_s = now_s()
-        elif on_idle is not None and (batch is None or now_s() - heard_at_s >= IDLE_S):
-            on_idle()
-            heard_at_s = now_s()

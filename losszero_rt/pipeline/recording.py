@@ -4,8 +4,9 @@
     NAME-000.mp4, NAME-001.mp4, ...   with them
 
 Every file starts at zero with its first frame, and keeps the times between its frames: where the
-signal was lost it has a gap. A segment is finished and read back on a thread of its own, while
-the next one is being written.
+signal was lost it has a gap. Where no file of its kind can hold a gap (mp4 and mov: more than six
+hours and a half) the next one begins behind it, as NAME-001.mp4 even without segments. A segment is
+finished and read back on a thread of its own, while the next one is being written.
 """
 
 import re
@@ -18,9 +19,10 @@ import numpy as np
 from losszero_rt.errors import LossZeroError, OutputError
 from losszero_rt.frame import Cargo, Frame, Planes, VideoInfo
 from losszero_rt.pipeline.lane import Background
-from losszero_rt.video import EncodeOptions, SinkReport, VideoSink, check_output
+from losszero_rt.video import EncodeOptions, SinkReport, VideoSink, check_output, probe_output
 from losszero_rt.video.encoders import candidates
-from losszero_rt.video.output_path import format_of
+from losszero_rt.video.muxing import longest_step
+from losszero_rt.video.output_path import format_of, part_of
 
 # A segment of hours is read back at the speed of the disk.
 FINISH_TIMEOUT_S = 600.0
@@ -38,16 +40,23 @@ def check_recording(
 
     Raises:
         UsageError: The suffix is unknown, or the named encoder does not go with it.
-        OutputError: A file of that name exists, or its directory cannot be written.
+        OutputError: A file of that name exists, its directory cannot be written, or another run
+            is recording there.
     """
     first = segment_path(path, number=0) if segments else path
     check_output(first, force=force)
     candidates(options, container=format_of(first))
-    if not segments or force:
+    probe_output(first)
+    if not segments:
         return
     name = re.compile(re.escape(path.stem) + r"-\d{3,}" + re.escape(path.suffix) + r"(\.part)?")
     taken = sorted(other for other in path.parent.iterdir() if name.fullmatch(other.name))
-    if taken:
+    if force:
+        for part in taken:
+            # A recording that goes on is known by its newest segment.
+            if part.suffix == ".part":
+                probe_output(part.with_suffix(""))
+    elif taken:
         raise OutputError(
             f"{taken[0]} exists: segments of another run",
             accepted="a name that no segments have yet",
@@ -116,7 +125,7 @@ class Recording:
 
     Attributes:
         codec: Encoder in use.
-        notes: Lines a person should see.
+        notes: Lines a person should see; new ones are added at the end.
         finished: The files that are finished and were read back.
         failures: Errors of segments that could not be finished while others went on.
 
@@ -144,10 +153,13 @@ class Recording:
         self.failures: list[LossZeroError] = []
         self._endings: list[_Ending] = []
         self._number = 0
+        self._longest_step = longest_step(format_of(path))
         self._origin_pts: int | None = None
+        self._last_pts = 0
+        self.notes: tuple[str, ...] = ()
         self._sink: VideoSink | None = self._open()
         self.codec = self._sink.codec
-        self.notes = tuple(self._sink.notes)
+        self.notes += tuple(self._sink.notes)
 
     def canvas(self) -> Planes:
         """Return planes to paint into, valid until :meth:`write`."""
@@ -164,6 +176,7 @@ class Recording:
             canvas = self._go_on(canvas)
         if self._origin_pts is None:
             self._origin_pts = frame.pts
+        self._last_pts = frame.pts
         assert self._sink is not None, "its canvas was painted"
         self._sink.write(canvas, frame=replace(frame, pts=frame.pts - self._origin_pts))
         self._collect(wait=False)
@@ -194,9 +207,12 @@ class Recording:
         self._collect(wait=True)
 
     def _is_over(self, frame: Frame) -> bool:
-        if self._segment_s is None or self._origin_pts is None:
+        if self._origin_pts is None:
             return False
-        return (frame.pts - self._origin_pts) * frame.time_base >= self._segment_s
+        if self._longest_step is not None and frame.pts - self._last_pts > self._longest_step:
+            return True
+        length_s = (frame.pts - self._origin_pts) * frame.time_base
+        return self._segment_s is not None and length_s >= self._segment_s
 
     def _go_on(self, canvas: Planes) -> Planes:
         """Begin the next file; return its canvas with the picture that was painted for it."""
@@ -227,8 +243,24 @@ class Recording:
                 self.failures.append(ending.error)
 
     def _open(self) -> VideoSink:
-        number = self._number
-        path = self._path if self._segment_s is None else segment_path(self._path, number=number)
         return VideoSink(
-            path, info=self._info, size=self._size, options=self._options, force=self._force
+            self._next_path(),
+            info=self._info,
+            size=self._size,
+            options=self._options,
+            force=self._force,
+            # Whoever restarts a recording that broke off wants both.
+            put_aside=True,
         )
+
+    def _next_path(self) -> Path:
+        path = segment_path(self._path, number=self._number)
+        if self._segment_s is not None:
+            return path
+        if self._number == 0:
+            return self._path
+        while path.exists() or part_of(path).exists():  # nobody said that it may be replaced
+            self._number += 1
+            path = segment_path(self._path, number=self._number)
+        self.notes += (f"{self._path.name} cannot hold so long a gap: {path.name} goes on",)
+        return path

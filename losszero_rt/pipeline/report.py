@@ -1,16 +1,24 @@
-"""The report: what was measured in a run, next to the scores of the model that ran.
+"""The report: what was measured in a run, next to the score of the engine that ran.
 
 fps is (n - 1) / (last - first) over the frames handed on after warm-up; latency is from decoded
 to handed to the muxer, per frame. Both come from one monotonic clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import losszero_rt
-from losszero_rt.engine import EngineInfo, Model, TrainedModel
-from losszero_rt.errors import ExitCode
+from losszero_rt.engine import (
+    EngineInfo,
+    Model,
+    Score,
+    TrainedModel,
+    score_of,
+    weights_score,
+)
+from losszero_rt.errors import ExitCode, LossZeroError
 from losszero_rt.ledger import Ledger
 from losszero_rt.timings import SAMPLE_SIZE, Series, StageTimings, now_s
 
@@ -64,18 +72,21 @@ class Meter:
         return latency_ms
 
     @property
-    def fps(self) -> float:
-        """Frames a second after warm-up; 0 with fewer than two frames."""
+    def fps(self) -> float | None:
+        """Frames a second after warm-up; None with fewer than two frames."""
         return rate_of(self.handed_s, skip=self.num_warmup)
 
 
-def rate_of(handed_s: Series, *, skip: int = 0) -> float:
-    """Return (n - 1) / (last - first) over times in seconds, the first ``skip`` left out."""
+def rate_of(handed_s: Series, *, skip: int = 0) -> float | None:
+    """Return (n - 1) / (last - first) over times in seconds, the first ``skip`` left out.
+
+    None where there is no rate: of fewer than two times, or of times that are all the same.
+    """
     num_times = handed_s.num_added - skip
     if num_times < 2:
-        return 0.0
+        return None
     first_s, last_s = float(handed_s.values()[skip]), handed_s.last
-    return (num_times - 1) / (last_s - first_s) if last_s > first_s else 0.0
+    return (num_times - 1) / (last_s - first_s) if last_s > first_s else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,28 +129,43 @@ class SourceResult:
         }
 
 
-def model_facts(model: Model) -> dict[str, Any]:
-    """Return what a report says of the model: kind, name, hash and scores with their n."""
-    scores = model.scores
+def model_facts(model: Model, engine: EngineInfo) -> dict[str, Any]:
+    """Return what a report says of the model: kind, name, hash, and the score of what runs.
+
+    ``miou`` is that of ``score_of``: the engine in its precision where export scored it, else
+    the weights in fp32, which ``weights_miou`` is in any case.
+    """
+    score, weights = score_of(model, engine), weights_score(model)
     return {
         "kind": "checkpoint" if isinstance(model, TrainedModel) else "bundle",
         "name": model.name,
         "sha256": model.sha256,
-        "miou": scores.get("miou"),
-        "miou_ci95": scores.get("miou_ci95"),
-        "n": scores.get("n"),
-        "dataset": scores.get("dataset"),
+        "miou": score and score.miou,
+        "miou_ci95": _interval(score),
+        "n": score and score.n,
+        "dataset": score and score.dataset,
+        "score_of": score and score.of,
+        "weights_miou": weights and weights.miou,
+        "weights_miou_ci95": _interval(weights),
         "verified": model.is_verified,
     }
 
 
+def _interval(score: Score | None) -> list[float] | None:
+    return list(score.miou_ci95) if score and score.miou_ci95 else None
+
+
 def hud_suffix(engine: EngineInfo, model: Model) -> str:
     """Return the end of the line of figures on the picture: the score of what runs, and how."""
-    miou = model.scores.get("miou")
-    score = "no score" if miou is None else f"mIoU {miou:.2f}"
-    # First, for a line that is too long for its picture loses its end.
+    # What matters most comes first, for a line that is too long for its picture loses its end.
     state = "" if model.is_verified else "UNVERIFIED  "
-    return f"{state}{score}  {engine.name} {engine.precision}"
+    runs, score = f"{engine.name} {engine.precision}", score_of(model, engine)
+    if score is None:
+        return f"{state}no score  {runs}"
+    figure = f"mIoU {score.miou:.3f}" + ("" if score.is_own else f" of {score.of}")
+    span = "" if score.miou_ci95 is None else " [{:.2f}, {:.2f}]".format(*score.miou_ci95)
+    count = "" if score.n is None else f"  n={score.n}"
+    return f"{state}{figure}  {runs}{count}{span}"
 
 
 def build_report(
@@ -153,10 +179,13 @@ def build_report(
     detections: dict[str, Any] | None,
     elapsed_s: float,
     exit_code: int,
+    failures: Sequence[LossZeroError] = (),
+    stopped: ExitCode | None = None,
     live: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the report of a run, as the JSON schema of the project describes it.
 
+    ``failures`` are those of outputs, ``stopped`` is the code of the signal that ended the run.
     ``live`` holds what only live runs have; it is None for files.
     """
     skip = meter.num_warmup
@@ -166,7 +195,7 @@ def build_report(
         "frames": meter.ledger.as_dict(),
         "resumed_frames": sum(source.num_resumed for source in sources),
         "warmup_frames": skip,
-        "fps": round(meter.fps, 3),
+        "fps": None if meter.fps is None else round(meter.fps, 3),
         "elapsed_s": round(elapsed_s, 3),
         "first_frame_s": round(float(meter.handed_s.values()[0]), 3) if meter.handed_s else None,
         "latency_ms": meter.latency.percentiles(skip=skip).as_dict(),
@@ -175,6 +204,7 @@ def build_report(
         "engine_version": engine.version,
         "engine_trusted_by": engine.trusted_by or None,
         "engine_proof": engine.proof or None,
+        "engine_parts": engine.compiled or None,
         "device": engine.device,
         "precision": engine.precision,
         "input_size": list(engine.input_size),
@@ -184,13 +214,15 @@ def build_report(
         "streams": engine.streams,
         "chosen_by": engine.chosen_by or None,
         "peak_rss_mib": round(peak_rss_mib(), 1),
-        "model": model_facts(model),
+        "model": model_facts(model, engine),
         "cam": cam,
         "measured": measured,
         "detections": detections,
         "output": total_output(sources),
         "sources": [source.as_dict() for source in sources],
         "live": live,
+        "failures": [str(failure) for failure in failures],
+        "stopped_by": None if stopped is None else stopped.name,
         "exit_code": exit_code,
     }
 

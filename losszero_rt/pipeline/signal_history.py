@@ -104,9 +104,10 @@ class SignalHistory:
 
 
 def no_signal_line(signal: Signal) -> str:
-    """Return since when there is no signal, on the clock on the wall, and why."""
+    """Return since when there is no signal, on the clock on the wall, which try it is, and why."""
     since = datetime.fromtimestamp(signal.since_unix_s).strftime("%H:%M:%S")
-    return f"no signal since {since}" + (f": {signal.reason}" if signal.reason else "")
+    tried = f", attempt {signal.attempt} to connect" if signal.attempt else ""
+    return f"no signal since {since}{tried}" + (f": {signal.reason}" if signal.reason else "")
 
 
 def _utc(unix_s: float) -> str:

@@ -10,7 +10,9 @@ import losszero_rt
 from losszero_rt.bundle import list_bundles
 from losszero_rt.cores import num_cores
 from losszero_rt.engine import Model, TrainedModel, engine_facts, fits, open_model
+from losszero_rt.engine.engine_score import WEIGHTS_ALONE
 from losszero_rt.errors import ModelError, clean_text
+from losszero_rt.pipeline.inspection import engine_scores
 from losszero_rt.video import codec_facts
 
 SCREEN_COLUMNS = 110
@@ -40,6 +42,7 @@ def _card(model: Model) -> dict[str, Any]:
         "licence": "" if isinstance(model, TrainedModel) else model.licence,
         "attribution": "" if isinstance(model, TrainedModel) else model.attribution,
         "scores": dict(model.scores),
+        "engine_scores": engine_scores(model),
         "verified": model.is_verified,
         "path": str(model.path),
     }
@@ -55,7 +58,7 @@ def _card_text(card: dict[str, Any]) -> str:
     head = (
         f"{card['name']}  ({card['sha256'][:12]})\n"
         f"  network   {_network_text(card['network'])}, input {_size(card['input_size'])}\n"
-        f"{_scores_text(card['scores'], names=card['classes'])}"
+        f"{_scores_text(card)}"
     )
     if card["kind"] == "checkpoint":
         parity = "none needed: a checkpoint runs as it was trained"
@@ -69,9 +72,10 @@ def _card_text(card: dict[str, Any]) -> str:
     )
 
 
-def _scores_text(scores: dict[str, Any], *, names: list[str]) -> str:
+def _scores_text(card: dict[str, Any]) -> str:
+    scores = card["scores"]
     if scores.get("miou") is None:
-        return f"  mIoU      not measured\n  classes   {', '.join(names)}\n"
+        return f"  mIoU      not measured\n  classes   {', '.join(card['classes'])}\n"
     low, high = scores["miou_ci95"]
     classes = "  ".join(
         f"{name} {'n/a' if iou is None else format(iou, '.3f')}"
@@ -79,9 +83,15 @@ def _scores_text(scores: dict[str, Any], *, names: list[str]) -> str:
     )
     return (
         f"  mIoU      {scores['miou']:.3f} [{low:.3f}, {high:.3f}] on {scores['dataset']}"
-        f", n={scores['n']}\n"
+        f", n={scores['n']}, of {WEIGHTS_ALONE}\n"
+        f"{_engines_text(card['engine_scores'])}"
         f"  classes   {classes}\n"
     )
+
+
+def _engines_text(scores: dict[str, dict[str, Any]]) -> str:
+    found = ", ".join(f"{score['miou']:.3f} of {of}" for of, score in scores.items())
+    return f"            {found}\n" if found else ""
 
 
 def _network_text(network: dict[str, Any]) -> str:

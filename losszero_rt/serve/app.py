@@ -8,16 +8,19 @@ from importlib import resources
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from losszero_rt.serve.guard import Guard, has_signed_in
+from losszero_rt.serve.guesses import Guesses
 from losszero_rt.serve.hub import Hub
 from losszero_rt.serve.metrics import metrics_text
-from losszero_rt.serve.security import Gate, Guesses
-from losszero_rt.serve.watching import CLOSED_FULL, MJPEG_BOUNDARY, mjpeg_parts, watch
+from losszero_rt.serve.mjpeg import MJPEG_KIND, MjpegStream
+from losszero_rt.serve.places import place_of
+from losszero_rt.serve.security import Gate
+from losszero_rt.serve.watching import CLOSED_FULL, watch
 from losszero_rt.timings import now_s
 
 FILES = {
@@ -71,11 +74,13 @@ class Endpoints:
         token = await _token_in(request)
         if token is None:
             return PlainTextResponse("no token\n", status_code=HTTPStatus.BAD_REQUEST)
-        guess = await self._guesses.attempt(token)
+        place = place_of(request.scope)
+        guess = await self._guesses.attempt(token, client=place.client)
         if guess == "busy":
             return PlainTextResponse("too many\n", status_code=HTTPStatus.TOO_MANY_REQUESTS)
         if guess == "wrong":
             return PlainTextResponse("wrong token\n", status_code=HTTPStatus.UNAUTHORIZED)
+        place.admit()
         answer = Response(status_code=HTTPStatus.NO_CONTENT)
         if self._gate.demands_token:
             name, value = self._gate.cookie_name, self._gate.cookie_value
@@ -90,13 +95,14 @@ class Endpoints:
             return
         await watch(socket, self._hub)
 
-    async def mjpeg(self, _: Request) -> Response:
+    async def mjpeg(self, request: Request) -> Response:
         """Return the pictures as a stream for players."""
+        if request.method == "HEAD":  # else it would be answered with pictures that nobody gets
+            return Response(media_type=MJPEG_KIND)
         if len(self._hub.viewers) >= self._max_viewers:
             text = f"{self._max_viewers} viewers watch already\n"
             return PlainTextResponse(text, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-        kind = f"multipart/x-mixed-replace; boundary={MJPEG_BOUNDARY}"
-        return StreamingResponse(mjpeg_parts(self._hub), media_type=kind)
+        return MjpegStream(self._hub)
 
     async def health(self, _: Request) -> Response:
         """Say whether the run still gives figures; nothing about them."""

@@ -7,7 +7,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from losszero_rt.serve.security import HEADERS, Gate, Guesses, token_of
+from losszero_rt.serve.guesses import Guesses
+from losszero_rt.serve.places import place_of
+from losszero_rt.serve.security import HEADERS, Gate, token_of
 
 # What holds neither pictures nor figures: the page without them, which also asks for the token.
 OPEN_PATHS = frozenset(
@@ -33,7 +35,9 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or WebSocket."""
         refusal = self._refusal(scope)
-        if refusal is None and scope["path"] not in OPEN_PATHS:
+        if refusal is None and has_signed_in(scope, gate=self._gate):
+            place_of(scope).admit()
+        elif refusal is None and scope["path"] not in OPEN_PATHS:
             refusal = await self._stranger(scope)
         if refusal is None:
             await self._app(scope, receive, self._with_headers(scope, send))
@@ -62,15 +66,15 @@ class Guard:
         return None
 
     async def _stranger(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
-        """Refuse who may not see pictures and figures."""
-        if has_signed_in(scope, gate=self._gate):
-            return None
+        """Refuse who has neither cookie nor token."""
         token = token_of(Headers(scope=scope).get("authorization", ""))
-        guess = await self._guesses.attempt(token) if token else "wrong"
+        client = place_of(scope).client
+        guess = await self._guesses.attempt(token, client=client) if token else "wrong"
         if guess == "busy":
             return HTTPStatus.TOO_MANY_REQUESTS, "too many try tokens"
         if guess == "wrong":
             return HTTPStatus.UNAUTHORIZED, "the token of this page is needed"
+        place_of(scope).admit()
         return None
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:

@@ -7,12 +7,14 @@ them is ready for it, goes to a thread of the loop's executor.
 
 import asyncio
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
 from losszero_rt.frame import Planes
 from losszero_rt.livestate import LiveStatus, PictureChoice
 from losszero_rt.serve.messages import status_text
+from losszero_rt.serve.pace import Pace
 from losszero_rt.serve.pictures import JpegEncoder, NewestPainted, Picture
 from losszero_rt.serve.viewer import Viewer
 from losszero_rt.timings import now_s
@@ -56,7 +58,8 @@ class Hub:
         self.num_sent = 0
         self.sent_bytes = 0
         self._encoder = JpegEncoder(quality=quality, max_side=max_side)
-        self._newest = NewestPainted()
+        self._newest, self._pace = NewestPainted(), Pace()
+        self._reopens = False
         self._due, self._ending = asyncio.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look_is_pending = self._was_asked = False
@@ -163,26 +166,46 @@ class Hub:
         return self._text
 
     def _reckon(self) -> None:
-        self.wants_frame = any(viewer.is_ready for viewer in self.viewers)
+        self.wants_frame = any(viewer.is_ready for viewer in self.viewers) and self._in_pace()
         paused = bool(self.viewers) and all(viewer.paused for viewer in self.viewers)
         if paused != self.choice.paused:
             self.choice = replace(self.choice, paused=paused)
 
+    def _in_pace(self) -> bool:
+        """Say whether a picture may be made now; if not, look again when it may."""
+        wait_s = self._pace.wait_s
+        if wait_s > 0 and self._loop is not None and not self._reopens:
+            self._reopens = True
+            self._loop.call_later(wait_s, self._reopen)
+        return wait_s <= 0
+
+    def _reopen(self) -> None:
+        self._reopens = False
+        self._reckon()
+        self._due.set()
+
     async def encode_forever(self) -> None:
         """Encode the newest picture whenever a viewer is ready for one. Ends by cancelling."""
         self._loop = asyncio.get_running_loop()
+        # One picture is encoded at a time. The loop's own executor would start another thread
+        # whenever the next picture comes before the last thread has said that it is free again.
+        self._loop.set_default_executor(ThreadPoolExecutor(1, thread_name_prefix="jpeg"))
         self._look()  # at what came before there was a loop to look
         while True:
             await self._due.wait()
             self._due.clear()
             number = self.picture.number if self.picture else 0
-            if not any(v.is_ready and v.seen_picture >= number for v in self.viewers):
+            is_due = any(v.is_ready and v.seen_picture >= number for v in self.viewers)
+            if not is_due or not self._in_pace():
                 continue
             painted = self._newest.take()
             if painted is not None:
+                self._pace.begin()
+                self._reckon()
                 self.picture = await self._loop.run_in_executor(None, self._encoder.encode, painted)
                 self._newest.give_back(painted)
                 self.encode_ms.append(self.picture.encode_ms)
+                self._pace.note_encoded(self.picture.encode_ms)
                 self._wake_all()
 
     async def wait_for_end(self) -> None:

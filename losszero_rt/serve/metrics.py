@@ -43,7 +43,7 @@ class _Figures(Collector):
         if status is not None:
             yield from _run_figures(status)
             yield _frames(status)
-            yield _signal(status)
+            yield from _signal(status)
             yield from _model(status)
 
 
@@ -92,17 +92,17 @@ def _frames(status: LiveStatus) -> Metric:
     return frames
 
 
-def _signal(status: LiveStatus) -> Metric:
-    states: dict[str, bool] = {state: state == status.signal.state for state in _STATES}
-    return StateSetMetricFamily("losszero_rt_signal", "State of the source.", value=states)
+def _signal(status: LiveStatus) -> Iterator[Metric]:
+    signal = status.signal
+    states: dict[str, bool] = {state: state == signal.state for state in _STATES}
+    yield StateSetMetricFamily("losszero_rt_signal", "State of the source.", value=states)
+    text = "Connections tried since the signal was lost; 0 while there is one."
+    yield _gauge("losszero_rt_connect_attempts", text, signal.attempt)
+    text = "Times that a lost signal came back on a new connection."
+    yield CounterMetricFamily("losszero_rt_reconnects", text, value=signal.num_reconnects)
 
 
 def _model(status: LiveStatus) -> Iterator[Metric]:
-    yield CounterMetricFamily(
-        "losszero_rt_reconnects",
-        "Connections of the source that were lost and tried again.",
-        value=status.signal.num_reconnects,
-    )
     facts = {
         **{key: str(value) for key, value in status.engine.items()},
         "model": str(status.model.get("name", "")),
@@ -110,13 +110,31 @@ def _model(status: LiveStatus) -> Iterator[Metric]:
     }
     engine = {f"engine_{k}" if k == "name" else k: v for k, v in facts.items()}
     yield InfoMetricFamily("losszero_rt_engine", "What computes.", value=engine)
-    miou = status.model.get("miou")
-    if isinstance(miou, float):
-        yield _gauge("losszero_rt_model_miou", "Mean IoU of the model, as measured.", miou)
+    yield from _scores(status.model)
 
 
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, text, value=value)
+def _scores(model: Mapping[str, object]) -> Iterator[Metric]:
+    """Yield the score, named by what it is one of, so that nobody takes one for another."""
+    of = str(model.get("score_of") or "")
+    text = "Mean IoU on labelled pictures, of the engine and precision that run where known."
+    if isinstance(miou := model.get("miou"), float):
+        yield _gauge("losszero_rt_model_miou", text, miou, of=of)
+    bounds, text = model.get("miou_ci95"), "95 % interval of the mean IoU."
+    if isinstance(bounds, list | tuple):
+        family = GaugeMetricFamily("losszero_rt_model_miou_ci95", text, labels=["of", "bound"])
+        for name, bound in zip(("low", "high"), bounds, strict=False):
+            family.add_metric([of, name], _number(bound))
+        yield family
+    if isinstance(n := model.get("n"), int):
+        yield _gauge("losszero_rt_model_miou_pictures", "Pictures of that score.", n, of=of)
+    if isinstance(miou := model.get("weights_miou"), float):
+        yield _gauge("losszero_rt_weights_miou", "Mean IoU of the weights in fp32.", miou)
+
+
+def _gauge(name: str, text: str, value: float, **labels: str) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=list(labels))
+    family.add_metric(list(labels.values()), value)
+    return family
 
 
 def _quantiles(name: str, text: str, percentiles_ms: Mapping[str, float]) -> Metric:

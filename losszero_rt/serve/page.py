@@ -79,7 +79,7 @@ class Page:
         """
         from losszero_rt.serve.app import build_app
         from losszero_rt.serve.security import Gate
-        from losszero_rt.serve.server import build_server, serve
+        from losszero_rt.serve.server import build_server, places_for, serve
 
         self._running = True
         if self._stopped:
@@ -96,9 +96,10 @@ class Page:
             tls=tls,
         )
         app = build_app(self._hub, gate=gate, max_viewers=options.max_viewers, tls=tls)
-        server = build_server(app, context=self._context, max_viewers=options.max_viewers)
+        places = places_for(max_viewers=options.max_viewers)
+        server = build_server(app, places=places, context=self._context)
         try:
-            asyncio.run(serve(server, hub=self._hub, door=door))
+            asyncio.run(serve(server, hub=self._hub, places=places, door=door))
         except SystemExit as error:  # how the server says that it cannot start
             raise OutputError("the web server did not start") from error
         finally:

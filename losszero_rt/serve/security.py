@@ -5,19 +5,14 @@ stays out of logs and of the Referer. The page's script hands it over once and g
 scripts cannot read. Programs send it as ``Authorization: Bearer``, or as the password of ``Basic``.
 """
 
-import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from typing import Literal
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
-Guess = Literal["right", "wrong", "busy"]
-_WRONG_TOKEN_S = 0.5
-_MAX_GUESSES = 8
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 HEADERS = {
@@ -106,36 +101,6 @@ class Gate:
             f"connect-src 'self' {socket}; base-uri 'none'; form-action 'none'; "
             "frame-ancestors 'none'"
         )
-
-
-class Guesses:
-    """Tries tokens one after the other; a wrong one holds up all that come after it.
-
-    So nobody tries more than two a second, however many connections they open, and a token that a
-    person chose is safe too. Those who have signed in never come here.
-
-    Args:
-        gate: Knows the token.
-    """
-
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-        self._one = asyncio.Lock()
-        self._num_waiting = 0
-
-    async def attempt(self, token: str) -> Guess:
-        """Return whether a token is right; ``busy`` when too many wait, and it was not tried."""
-        if self._num_waiting >= _MAX_GUESSES:
-            return "busy"
-        self._num_waiting += 1
-        try:
-            async with self._one:
-                if self._gate.is_token(token):
-                    return "right"
-                await asyncio.sleep(_WRONG_TOKEN_S)
-                return "wrong"
-        finally:
-            self._num_waiting -= 1
 
 
 def _are_equal(given: str, right: str) -> bool:

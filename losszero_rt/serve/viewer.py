@@ -17,6 +17,9 @@ class Viewer:
     A picture is sent only to a viewer who has drawn all but one of those before, so a slow one
     gets fewer pictures, each as new as can be, and no queue grows anywhere.
 
+    Args:
+        max_under_way: Pictures that may be under way at one time.
+
     Attributes:
         wake: Set when there may be something to send.
         paused: Whether this viewer wants no pictures for now.
@@ -27,7 +30,8 @@ class Viewer:
             way back is in it, so it is no less than the delay that the viewer sees.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_under_way: int = MAX_UNDER_WAY) -> None:
+        self._max_under_way = max_under_way
         self.wake = asyncio.Event()
         self.paused = False
         self.seen_picture = 0
@@ -39,7 +43,7 @@ class Viewer:
     @property
     def is_ready(self) -> bool:
         """Whether another picture may be sent."""
-        return not self.paused and len(self._under_way) < MAX_UNDER_WAY
+        return not self.paused and len(self._under_way) < self._max_under_way
 
     def is_due(self, picture: Picture | None) -> bool:
         """Say whether this picture should be sent now."""

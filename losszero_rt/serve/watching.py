@@ -11,7 +11,6 @@ from losszero_rt.serve.messages import parse_choice, parse_message, picture_mess
 from losszero_rt.serve.viewer import Viewer
 
 CLOSED_AT_END, CLOSED_BROKEN, CLOSED_FULL = 1001, 1008, 1013
-MJPEG_BOUNDARY = "losszero-rt-picture"
 
 
 async def watch(socket: WebSocket, hub: Hub) -> None:
@@ -88,26 +87,3 @@ def _heed(message: dict[str, object], *, hub: Hub, viewer: Viewer) -> None:
         hub.ask(parse_choice(message, status=hub.status))
     else:
         raise UsageError("an unknown message", accepted="drawn, choice, pause")
-
-
-async def mjpeg_parts(hub: Hub) -> AsyncIterator[bytes]:
-    """Yield a multipart stream of JPEG files for players, and browsers without scripts."""
-    viewer = Viewer()
-    hub.join(viewer)
-    try:
-        yield f"--{MJPEG_BOUNDARY}\r\n".encode()
-        while not hub.closing:
-            await viewer.wake.wait()
-            viewer.wake.clear()
-            picture = hub.picture
-            if picture is None or not viewer.is_due(picture):
-                continue
-            hub.note_sent(viewer, picture)
-            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture.jpeg)}\r\n\r\n"
-            # Browsers show a part when the next one begins, so it begins at once.
-            yield head.encode() + picture.jpeg + f"\r\n--{MJPEG_BOUNDARY}\r\n".encode()
-            # Asked for the next part, the server has handed this one to the network.
-            viewer.note_drawn(picture.number)
-            hub.note_ready(viewer)
-    finally:
-        hub.leave(viewer)

@@ -6,11 +6,14 @@ from losszero_rt.video.codec_survey import codec_facts
 from losszero_rt.video.encoders import CODEC_NAMES, DEFAULT_PRESET, PRESETS, EncodeOptions
 from losszero_rt.video.image_sink import STILL_SUFFIXES, StillSink
 from losszero_rt.video.image_source import IMAGE_SUFFIXES, StillSource
+from losszero_rt.video.leftovers import put_part_aside, refuse_leftover
 from losszero_rt.video.live import LiveSource
 from losszero_rt.video.live_options import LiveOptions
+from losszero_rt.video.output_lock import OutputLock, probe_output
 from losszero_rt.video.output_path import FORMATS, check_output, check_writable, part_of
 from losszero_rt.video.probe import ProbeReport, probe
-from losszero_rt.video.sink import SinkReport, VideoSink
+from losszero_rt.video.sink import VideoSink
+from losszero_rt.video.sink_report import SinkReport
 from losszero_rt.video.source import VideoSource
 from losszero_rt.video.source_options import SourceOptions
 from losszero_rt.video.sources import MEDIA_SUFFIXES, expand_sources, open_source
@@ -19,7 +22,8 @@ from losszero_rt.video.sources import MEDIA_SUFFIXES, expand_sources, open_sourc
 __all__ = [
     "CODEC_NAMES", "DEFAULT_PRESET", "FORMATS", "IMAGE_SUFFIXES", "MEDIA_SUFFIXES", "PRESETS",
     "STILL_SUFFIXES", "Address", "Camera", "EncodeOptions", "LiveOptions", "LiveSource",
-    "ProbeReport", "SinkReport", "SourceOptions", "StillSink", "StillSource", "VideoSink",
-    "VideoSource", "check_output", "check_writable", "codec_facts", "expand_sources",
-    "find_cameras", "open_source", "parse_address", "part_of", "probe",
+    "OutputLock", "ProbeReport", "SinkReport", "SourceOptions", "StillSink", "StillSource",
+    "VideoSink", "VideoSource", "check_output", "check_writable", "codec_facts", "expand_sources",
+    "find_cameras", "open_source", "parse_address", "part_of", "probe", "probe_output",
+    "put_part_aside", "refuse_leftover",
 ]

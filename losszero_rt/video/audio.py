@@ -13,6 +13,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from losszero_rt.video.audio_start import begins_early, first_time_s
 from losszero_rt.video.muxing import ISO_FORMATS
 
 # What players expect in each container; libav's own list is wider (PCM and Vorbis in mp4, say).
@@ -32,20 +33,35 @@ class CopiedTrack:
     Args:
         stream: Stream of the output.
         shift_s: Seconds to add to every time.
+        earliest_s: Time before which the container has none, seconds; None for any time.
         repack: Changes the wrapping of the packets where the containers demand it.
+
+    Attributes:
+        num_dropped: Packets that could not be written.
+        num_early: Packets left out because they begin before ``earliest_s``.
     """
 
     def __init__(
-        self, stream: Stream, *, shift_s: Fraction, repack: BitStreamFilterContext | None = None
+        self,
+        stream: Stream,
+        *,
+        shift_s: Fraction,
+        earliest_s: Fraction | None = None,
+        repack: BitStreamFilterContext | None = None,
     ) -> None:
         self._stream = stream
         self._shift_s = shift_s
+        self._earliest_s = earliest_s
         self._repack = repack
+        self.num_early = 0
         self._last_dts: int | None = None
         self.num_dropped = 0
 
     def take(self, packet: "Packet[Stream]") -> "Iterable[Packet[Stream]]":
-        """Return the packet, or nothing when its time does not increase."""
+        """Return the packet, or nothing when its time does not increase or cannot be written."""
+        if begins_early(packet, shift_s=self._shift_s, earliest_s=self._earliest_s):
+            self.num_early += 1
+            return []
         try:
             wrapped = self._repack.filter(packet) if self._repack else [packet]
         except av.error.FFmpegError:
@@ -80,12 +96,22 @@ class RecodedTrack:
         source: Stream of the source; read here only.
         stream: Encoding stream of the output.
         shift_s: Seconds to add to every time.
+        earliest_s: As of :class:`CopiedTrack`, before the encoder's own delay.
     """
 
-    def __init__(self, source: AudioStream, stream: AudioStream, *, shift_s: Fraction) -> None:
+    def __init__(
+        self,
+        source: AudioStream,
+        stream: AudioStream,
+        *,
+        shift_s: Fraction,
+        earliest_s: Fraction | None = None,
+    ) -> None:
         self._decoder = _decoder_like(source.codec_context)
         self._stream = stream
         self._shift_s = shift_s
+        self._earliest_s = earliest_s
+        self.num_early = 0
         self._resampler: AudioResampler | None = None
         self.num_dropped = 0
 
@@ -95,6 +121,10 @@ class RecodedTrack:
             sounds = self._decoder.decode(packet)
         except av.error.FFmpegError:
             self.num_dropped += 1
+            return []
+        if begins_early(packet, shift_s=self._shift_s, earliest_s=self._earliest_s):
+            # Decoded all the same: what comes next builds on it. Priming gives no sound at all.
+            self.num_early += bool(sounds)
             return []
         made: list[Packet[Stream]] = []
         for sound in sounds:
@@ -203,10 +233,20 @@ class AudioTracks:
         for track in self._tracks.values():
             yield from track.finish()
 
-    @property
-    def num_dropped(self) -> int:
-        """Packets that could not be written: undecodable or not increasing in time."""
-        return sum(track.num_dropped for track in self._tracks.values())
+    def losses(self) -> list[str]:
+        """Say which packets were not written, as lines for a person."""
+        lines = []
+        num_dropped = sum(track.num_dropped for track in self._tracks.values())
+        if num_dropped:  # undecodable, or not increasing in time
+            lines.append(f"{num_dropped} audio packets left out: unusable")
+        num_early = sum(track.num_early for track in self._tracks.values())
+        if num_early:
+            plural = "packet" if num_early == 1 else "packets"
+            lines.append(
+                f"{num_early} audio {plural} that began below zero left out: "
+                "this container has no such times"
+            )
+        return lines
 
     def __len__(self) -> int:
         return len(self._tracks)
@@ -227,7 +267,8 @@ class AudioTracks:
             try:
                 stream = container.add_stream_from_template(source)
                 repack = _repack(source, container_format)
-                return CopiedTrack(stream, shift_s=shift_s, repack=repack)
+                earliest_s = first_time_s(source, container_format)
+                return CopiedTrack(stream, shift_s=shift_s, earliest_s=earliest_s, repack=repack)
             except (ValueError, av.error.FFmpegError):
                 self.notes.append(f"audio track {source.index}: {codec} cannot be copied")
         encoder = _ENCODERS[container_format]
@@ -238,4 +279,5 @@ class AudioTracks:
             f"audio track {source.index} made {made.codec_context.codec.canonical_name} "
             f"from {codec}, which {container_format} does not hold"
         )
-        return RecodedTrack(source, made, shift_s=shift_s)
+        earliest_s = first_time_s(None, container_format)
+        return RecodedTrack(source, made, shift_s=shift_s, earliest_s=earliest_s)

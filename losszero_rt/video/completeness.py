@@ -1,5 +1,6 @@
 """Whether a file held what it declared: a cut file often ends without any error."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from av.container import InputContainer
@@ -10,6 +11,19 @@ from av.video.stream import VideoStream
 # Declared durations are rounded and estimated: this much less is no loss.
 _SLACK_S = 0.5
 _SLACK_SHARE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How far reading got.
+
+    Attributes:
+        ended_s: Where it ended, in seconds after the start of the file; None when not known.
+        num_gone: Frames that are missing between those that were read.
+    """
+
+    ended_s: float | None = None
+    num_gone: int = 0
 
 
 class Completeness:
@@ -47,6 +61,17 @@ class Completeness:
     def see_error(self) -> None:
         """Take note that the container could not be read on."""
         self._cut = True
+
+    def reach(self, *, num_gone: int) -> Reach:
+        """Return how far reading got.
+
+        Args:
+            num_gone: Frames that are missing in between.
+        """
+        if not self.duration_s or self._path.stat().st_size != self._size_bytes:
+            return Reach(num_gone=num_gone)
+        missing_s = max(0.0, self._end_declared_s - self._end_s)
+        return Reach(ended_s=self.duration_s - missing_s, num_gone=num_gone)
 
     def shortfall(self, *, num_read: int) -> str | None:
         """Say what is missing once the file has been read to its end, or None.

@@ -86,7 +86,7 @@ class PictureDecoder:
             self._context.flags |= Flags.low_delay
         self._context.thread_count = threads or _auto_threads()
         self._context.options = {"max_pixels": str(max_pixels)}
-        self._log = DecoderLog(self._context.name)
+        self._log = DecoderLog(self._context.name, container=stream.container.format.name)
         self._ordered = ordered
         self._waiting: list[tuple[int, int]] = []
         self._passed_over: deque[int] = deque(maxlen=_MAX_LATE)
@@ -101,6 +101,11 @@ class PictureDecoder:
     def gave_up(self) -> bool:
         """Whether so many bad packets came in a row that the rest is not worth reading."""
         return self.bad_in_a_row >= MAX_BAD_PACKETS
+
+    @property
+    def met_damage(self) -> bool:
+        """Whether anything was wrong so far with what the container or the decoder read."""
+        return self._log.any or bool(self._num_errors)
 
     def feed(self, packet: "Packet[Stream] | None") -> Iterator[Picture]:
         """Decode one packet, or with None everything that is still inside the decoder."""

@@ -39,7 +39,7 @@ class EncodeOptions:
         crf: Constant quality, 0 (lossless) to 51 (worst); VP9 counts to 63.
         preset: Speed against size.
         threads: Encoder threads; 0 for half of the cores, as the network needs them too.
-        gop: Frames from key frame to key frame; what a crash may cost at most.
+        gop: Frames from key frame to key frame at most; the sink asks for one a second besides.
         settings: What else the pictures depend on, as plain values. They are written into the
             file, and a run that goes on with it must have the same.
     """
@@ -152,8 +152,10 @@ def _settings(codec: str, options: EncodeOptions) -> Iterator[tuple[str, str]]:
         # No look-ahead and no B-frames: a packet leaves with the picture that made it.
         yield from (("preset", options.preset), ("tune", "zerolatency"), ("bf", "0"))
         yield from (("crf", str(options.crf)), ("x264-params", "no-deblock=0"))
+        yield ("forced-idr", "1")
     elif codec == "h264_nvenc":
         yield from (("preset", _NVENC_PRESETS[options.preset]), ("bf", "0"), ("delay", "0"))
+        yield ("forced-idr", "1")
         # To it a quality of 0 is one of its own choice, and lossless a tuning.
         lossless = (("tune", "lossless"),)
         yield from (("rc", "vbr"), ("cq", str(options.crf))) if options.crf else lossless

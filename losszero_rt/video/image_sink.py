@@ -1,6 +1,7 @@
 """One image file as an output of one frame, with the surface of the video sink."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -9,8 +10,9 @@ import numpy as np
 from losszero_rt.errors import OutputError, UsageError
 from losszero_rt.frame import Cargo, Frame, Planes, VideoInfo
 from losszero_rt.timings import now_s
+from losszero_rt.video.output_lock import OutputLock
 from losszero_rt.video.output_path import check_writable, part_of
-from losszero_rt.video.sink import SinkReport
+from losszero_rt.video.sink_report import SinkReport
 
 STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _JPEG = ("jpg", "jpeg")
@@ -50,7 +52,10 @@ class StillSink:
             raise UsageError(
                 f"cannot write an image as {path.name}", accepted=", ".join(STILL_SUFFIXES)
             )
-        check_writable(path, sources=[source] if source else (), force=force)
+        sources = [source] if source else []
+        self._lock = OutputLock.claim(
+            path, check=lambda: check_writable(path, sources=sources, force=force)
+        )
         self._path = path
         self._size = size or info.size
         self._image: bytes | None = None
@@ -85,14 +90,18 @@ class StillSink:
             OutputError: It cannot be written, or no picture came.
         """
         if self._image is None:
+            self.abort()
             raise OutputError(f"{self._path} was not written: no picture reached it")
         part = part_of(self._path)
         try:
             part.write_bytes(self._image)
             part.replace(self._path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
+        finally:
+            self._lock.release()
         return SinkReport(
             path=self._path,
             frames=1,
@@ -106,3 +115,4 @@ class StillSink:
     def abort(self) -> None:
         """Forget the image; nothing was written."""
         self._image = None
+        self._lock.release()

@@ -12,6 +12,7 @@ import numpy as np
 from losszero_rt.errors import InputError, clean_text
 from losszero_rt.frame import Frame, Planes, StreamItem, VideoInfo
 from losszero_rt.timings import now_s
+from losszero_rt.video.completeness import Reach
 from losszero_rt.video.opening_file import check_regular
 from losszero_rt.video.source_options import SourceOptions
 
@@ -38,6 +39,7 @@ class StillSource:
         info: Its facts.
         warnings: Lines a person should see after the run.
         incomplete: Why the image is not whole, or None.
+        reach: How far reading got: to the one picture, whole or not.
 
     Raises:
         InputError: The image cannot be read or is too large.
@@ -47,6 +49,7 @@ class StillSource:
         self.path = path
         self.warnings: list[str] = []
         self.incomplete: str | None = None
+        self.reach = Reach()
         check_regular(path)
         codec, pix_fmt = _check_header(path, max_pixels=(options or SourceOptions()).max_pixels)
         start_s = now_s()

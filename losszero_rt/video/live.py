@@ -173,12 +173,12 @@ class LiveSource:
         if why is not None:
             self._signal("ended", since_s=now_s(), reason=f"{reason}; {why}")
             raise InputError(f"{self.address.name}: {reason}; {why}", remedy="--max-reconnects")
-        state: SignalState = (
-            "stalled" if stalled and self.signal.state == "live" else "reconnecting"
-        )
+        was_live = self.signal.state == "live"
+        state: SignalState = "stalled" if stalled and was_live else "reconnecting"
         self._signal(state, since_s=self._last_frame_s, reason=reason)
         if not self._stop.wait(reconnection.next_wait_s()):
             return None
+        reconnection.begins()
         self._signal("reconnecting", since_s=self._last_frame_s, reason=reason)
         return self._connect(timeout_s=reconnection.timeout_s())
 
@@ -295,5 +295,6 @@ class LiveSource:
             since_s=since_s,
             since_unix_s=time.time() - (now_s() - since_s),
             reason=reason,
-            num_reconnects=self._reconnection.num_losses,
+            attempt=self._reconnection.attempt,
+            num_reconnects=self._reconnection.num_reconnects,
         )

@@ -11,9 +11,13 @@ import av.error
 from av.container import OutputContainer
 
 from losszero_rt.errors import OutputError
+from losszero_rt.video.leftovers import holds_pictures
 
 ISO_FORMATS = ("mp4", "mov")
 _MAX_TIMESCALE = 2**31 - 1
+# Longest time from one frame to the next in mp4 and mov, in units of the track: 31 bits hold it,
+# and a little is left for encoders that hand frames over in another order than they are shown.
+_MAX_ISO_STEP = 2**31 - 2**24
 # Longest that packets wait inside the muxer for another track's, microseconds. A track that
 # ended would otherwise hold the rest back for ten seconds, out of reach of crash safety.
 _MAX_INTERLEAVE_US = 1_000_000
@@ -60,14 +64,27 @@ def open_output(
     return container
 
 
+def longest_step(container_format: str) -> int | None:
+    """Return how many units of the video's times may lie between two frames; None for any number.
+
+    Args:
+        container_format: One of the formats of ``output_path``.
+    """
+    return _MAX_ISO_STEP if container_format in ISO_FORMATS else None
+
+
 @contextmanager
 def output_errors(part: Path) -> Iterator[None]:
-    """Turn errors of libav and of the system into an OutputError that names the file."""
+    """Turn errors of libav and of the system into an OutputError that names the file.
+
+    It says that what was written is kept where there is something that plays.
+    """
     try:
         yield
     except (av.error.FFmpegError, OSError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        kept = "what was written until then is kept there and plays"
         raise OutputError(
             f"{part} cannot be written: {reason}",
-            remedy="what was written until then is kept there and plays",
+            remedy=kept if holds_pictures(part) else "choose a place with room for it",
         ) from error

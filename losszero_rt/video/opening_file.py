@@ -4,6 +4,7 @@ Only plain containers are let in: a playlist or concatenation script that calls 
 would make libav open other files or addresses, so those formats are not on the list.
 """
 
+import math
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ PLAIN_CONTAINERS = (
 _TOLERANT: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
+_MOST_PIXELS = 2**31 - 1
 _ACCEPTED = "a video file such as mp4, mov, mkv, webm, avi or ts"
 
 
@@ -117,7 +119,7 @@ def _open_container(path: Path, *, max_pixels: int, decode: Decoding, gpu: int) 
     options = {
         "format_whitelist": PLAIN_CONTAINERS,
         "protocol_whitelist": "file",
-        "max_pixels": str(max_pixels),
+        "max_pixels": str(roomy_limit(max_pixels)),
     }
     try:
         container: InputContainer = av.open(
@@ -223,14 +225,43 @@ def _codec_in_words(container: InputContainer, index: int) -> str:
     return "unknown codec"
 
 
+def roomy_limit(max_pixels: int) -> int:
+    """Return what to allow libav, so that nothing is refused that is within the limit.
+
+    It counts pictures with the padding of their rows and blocks; :func:`open_file` does not.
+    """
+    return min(_MOST_PIXELS, max_pixels + 512 * math.isqrt(max_pixels) + 2**14)
+
+
 def _check_pixels(video: VideoStream, path: Path, *, max_pixels: int) -> None:
     width, height = video.codec_context.width, video.codec_context.height
+    if width * height == 0:
+        width, height = _declared_wh(path, index=video.index)
     if width * height > max_pixels:
         raise InputError(
             f"{path} has {width}x{height} pixels",
             accepted=f"at most {max_pixels} pixels",
             remedy=f"--max-pixels {width * height} lets it in",
         )
+
+
+def _declared_wh(path: Path, *, index: int) -> tuple[int, int]:
+    """Return the size of a stream that has none, as many decoders leave it when it is too large.
+
+    Nothing is decoded, so nothing of that size is allocated either.
+    """
+    options = {
+        "format_whitelist": PLAIN_CONTAINERS,
+        "protocol_whitelist": "file",
+        "max_pixels": str(_MOST_PIXELS),
+        "skip_frame": "all",
+    }
+    try:
+        with av.open(f"file:{path.absolute()}", "r", options=options, **_TOLERANT) as container:
+            context = container.streams[index].codec_context
+            return getattr(context, "width", 0), getattr(context, "height", 0)
+    except (av.error.FFmpegError, OSError, ValueError):
+        return 0, 0
 
 
 def _left_out(container: InputContainer) -> Iterator[str]:

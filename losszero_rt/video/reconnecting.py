@@ -20,7 +20,8 @@ class Reconnection:
         open_timeout_s: Longest time-out of an attempt, seconds.
 
     Attributes:
-        num_losses: Connections that were live and got lost.
+        attempt: Connections tried since the last loss; 0 while live.
+        num_reconnects: Times that a lost source went live again.
     """
 
     def __init__(self, *, max_attempts: int | None, open_timeout_s: float) -> None:
@@ -30,12 +31,19 @@ class Reconnection:
         self._losses_s: deque[float] = deque(maxlen=_STORM_LOSSES + 1)
         self._wait_s = _FIRST_WAIT_S
         self._num_failed = 0
-        self.num_losses = 0
+        self._is_lost = False
+        self.attempt = self.num_reconnects = 0
+
+    def begins(self) -> None:
+        """Take note of an attempt to connect again."""
+        self.attempt += 1
 
     def went_live(self, moment_s: float) -> None:
         """Take note of the first frame of a connection."""
         self._live_since_s = moment_s
-        self._num_failed = 0
+        self.num_reconnects += self._is_lost
+        self._is_lost = False
+        self._num_failed = self.attempt = 0
 
     def went_down(self, moment_s: float) -> None:
         """Take note of the end of a connection or attempt."""
@@ -46,7 +54,7 @@ class Reconnection:
             self._wait_s = _FIRST_WAIT_S
         self._live_since_s = None
         self._losses_s.append(moment_s)
-        self.num_losses += 1
+        self._is_lost = True
 
     def next_wait_s(self) -> float:
         """Return how long to wait before the next attempt, seconds; each wait doubles the next."""

@@ -26,7 +26,7 @@ from losszero_rt.video.settings_tag import difference, settings_in
 _ANY_SIZE = 2**31 - 1
 _START_CODE = b"\0\0\0\1"
 _PARAMETER_SETS = (7, 8)
-# Matroska counts milliseconds, and moves everything by the priming of the audio.
+# Matroska counts milliseconds; parts of earlier versions lie behind by the audio's priming.
 _MAX_SHIFT_S = Fraction(1)
 
 

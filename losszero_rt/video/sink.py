@@ -2,59 +2,39 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import av.error
 from av.packet import Packet
 from av.stream import Stream
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 
 from losszero_rt.errors import LossZeroError, OutputError
 from losszero_rt.frame import Cargo, Frame, Planes, StreamItem, VideoInfo
 from losszero_rt.timings import now_s
 from losszero_rt.video.audio import AudioTracks
 from losszero_rt.video.encoders import EncodeOptions, add_video, candidates, cannot_open
+from losszero_rt.video.key_frames import KeyFrames
+from losszero_rt.video.leftovers import settle_leftover
 from losszero_rt.video.muxing import ISO_FORMATS, open_output, output_errors
+from losszero_rt.video.output_lock import OutputLock
 from losszero_rt.video.output_path import check_output, format_of, part_of
 from losszero_rt.video.picture import new_canvas
 from losszero_rt.video.resuming import KeptPacket, KeptPart
 from losszero_rt.video.settings_tag import settings_comment
+from losszero_rt.video.sink_report import SinkReport
 from losszero_rt.video.source import VideoSource
 from losszero_rt.video.verification import WrittenTimes, verify
 
 OnMuxed = Callable[[int, float], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SinkReport:
-    """What was written.
-
-    Attributes:
-        path: The finished file.
-        frames: Frames in it, as read back.
-        duration_s: Its duration, as read back, seconds; None for a still.
-        codec: Encoder that made it.
-        num_bytes: Its size.
-        audio_packets: Packets of each audio track, as read back.
-        notes: Lines a person should see.
-    """
-
-    path: Path
-    frames: int
-    duration_s: float | None
-    codec: str
-    num_bytes: int
-    audio_packets: tuple[int, ...]
-    notes: tuple[str, ...]
-
-
 class VideoSink:
     """Writes one video file.
 
     Until :meth:`close` the file is called ``NAME.part`` and is playable up to the last group of
-    pictures whatever happens to the process. Closing makes a plain file of it, reads it back,
-    and only then gives it its name.
+    pictures, a second at most, whatever happens to the process. Closing makes a plain file of it,
+    reads it back, and only then gives it its name. No other process can write it meanwhile.
 
     Args:
         path: Output; its suffix says which container: mp4, mkv, mov or webm.
@@ -65,6 +45,8 @@ class VideoSink:
         origin_pts: Source time that becomes zero, in units of ``info.time_base``.
         force: Whether an existing file may be replaced.
         resume: Go on with what an interrupted run left, see :meth:`go_on`.
+        put_aside: Give what it left a name of its own and begin anew; without any of the three
+            pictures that it left are refused.
 
     Attributes:
         num_kept: Frames that an interrupted run had written already.
@@ -89,8 +71,12 @@ class VideoSink:
         origin_pts: int = 0,
         force: bool = False,
         resume: bool = False,
+        put_aside: bool = False,
     ) -> None:
-        check_output(path, sources=[audio_from.path] if audio_from else (), force=force)
+        sources = [audio_from.path] if audio_from else []
+        self._lock = OutputLock.claim(
+            path, check=lambda: check_output(path, sources=sources, force=force)
+        )
         self._path, self._part = path, part_of(path)
         self._info = info
         self._size = size or info.size
@@ -104,14 +90,20 @@ class VideoSink:
         self._idle: list[tuple[Planes, VideoFrame]] = []
         self._lent: dict[Planes, VideoFrame] = {}
         self._closed = False
-        self._kept = KeptPart.find(path) if resume else None
-        self.num_kept = self._kept.num_frames if self._kept else 0
+        self._keys = KeyFrames(time_base=info.time_base)
+        self._kept: KeptPart | None = None
         try:
+            if resume:
+                self._kept = KeptPart.find(path)
+            else:
+                self.notes += settle_leftover(path, force=force, keep=put_aside)
             self._open(audio_from)
         except BaseException:
             if self._kept:
                 self._kept.give_back()
+            self._lock.release()
             raise
+        self.num_kept = self._kept.num_frames if self._kept else 0
 
     @property
     def num_left(self) -> int:
@@ -144,6 +136,8 @@ class VideoSink:
         picture = self._lent.pop(canvas)
         picture.pts = frame.pts + self._shift
         picture.time_base = self._info.time_base
+        is_key = self._keys.wanted(picture.pts)
+        picture.pict_type = PictureType.I if is_key else PictureType.NONE
         self._written.add(picture.pts, duration=frame.duration)
         self._durations[picture.pts] = frame.duration
         with output_errors(self._part):
@@ -172,8 +166,14 @@ class VideoSink:
             OutputError: It cannot be finished, or does not hold what was written, or what is kept
                 of an earlier run was not all taken over; it keeps its ``.part`` name then.
         """
-        if self.num_left or not self._written.pts:
+        try:
+            return self._close()
+        except BaseException:
             self.abort()
+            raise
+
+    def _close(self) -> SinkReport:
+        if self.num_left or not self._written.pts:
             why = "what is kept was not all taken over" if self.num_left else "no frame reached it"
             raise OutputError(f"{self._path} was not written: {why}")
         with output_errors(self._part):
@@ -181,18 +181,14 @@ class VideoSink:
             self._container.close()
         self._closed = True
         exact = self._format in ISO_FORMATS
-        report, shift_s = verify(
+        report = verify(
             self._part, written=self._written, time_base=self._info.time_base, exact=exact
         )
-        if shift_s > report.time_base:
-            self.notes.append(
-                f"all times moved by {float(shift_s) * 1e3:.0f} ms: {self._format} "
-                "has none below zero, where the audio starts"
-            )
         with output_errors(self._part):
             self._part.replace(self._path)
             if self._kept:
                 self._kept.discard()
+        self._lock.release()
         return SinkReport(
             path=self._path,
             frames=report.frames,
@@ -208,9 +204,12 @@ class VideoSink:
 
         Where an earlier run had come further, what that one wrote is what stays.
         """
-        if self._closed:
-            return
-        self._closed = True
+        if not self._closed:
+            self._closed = True
+            self._abandon()
+        self._lock.release()
+
+    def _abandon(self) -> None:
         with suppress(LossZeroError, av.error.FFmpegError, OSError):
             self._finish()
         with suppress(av.error.FFmpegError, OSError):
@@ -236,8 +235,7 @@ class VideoSink:
         self._mux_video(self._video.encode(None))
         for packet in self._audio.finish():
             self._container.mux_one(packet)
-        if self._audio.num_dropped:
-            self.notes.append(f"{self._audio.num_dropped} audio packets left out: unusable")
+        self.notes += self._audio.losses()
 
     def _open(self, audio_from: VideoSource | None) -> None:
         """Start the output with the first encoder that opens."""
@@ -294,6 +292,8 @@ class VideoSink:
         for packet in packets:
             pts = packet.pts
             assert pts is not None, "encoders give back the times of their pictures"
+            if packet.is_keyframe:
+                self._keys.see(pts)
             packet.duration = self._durations.pop(pts)
             self._container.mux_one(packet)
             if self.on_muxed is not None:

@@ -15,11 +15,12 @@ from losszero_rt.errors import InputError
 from losszero_rt.frame import Cargo, Frame, LostFrame, StreamItem, VideoInfo
 from losszero_rt.timings import now_s
 from losszero_rt.video.colour import colour_of
-from losszero_rt.video.completeness import Completeness
+from losszero_rt.video.completeness import Completeness, Reach
 from losszero_rt.video.decoding import MAX_BAD_PACKETS, Picture, PictureDecoder
 from losszero_rt.video.describe import describe, rate_of
+from losszero_rt.video.gaps import Gaps
 from losszero_rt.video.nvdec import why_none_decoded
-from losszero_rt.video.opening_file import OpenFile, open_file
+from losszero_rt.video.opening_file import OpenFile, open_file, roomy_limit
 from losszero_rt.video.orientation import Orientation, orientation_of
 from losszero_rt.video.picture import PictureMaker
 from losszero_rt.video.source_options import SourceOptions
@@ -49,7 +50,8 @@ class VideoSource:
         path: The file.
         info: Facts of the source.
         warnings: Lines a person should see after the run.
-        incomplete: Why reading ended before the declared end, or None.
+        incomplete: What is missing of the file and why, or None.
+        reach: How far reading got; known at its end.
 
     Raises:
         InputError: The file cannot be read, is no video, or no picture of it can be decoded.
@@ -62,6 +64,7 @@ class VideoSource:
         self._options = options = options or SourceOptions()
         self.warnings: list[str] = []
         self.incomplete: str | None = None
+        self.reach = Reach()
         self._file: OpenFile | None = open_file(
             path,
             stream=options.stream,
@@ -111,14 +114,18 @@ class VideoSource:
         self._decoder = PictureDecoder(
             video,
             threads=options.decoder_threads,
-            max_pixels=options.max_pixels,
+            max_pixels=roomy_limit(options.max_pixels),
             ordered=file.container.format.name not in _UNORDERED,
         )
         self._completeness = Completeness(self.path, file.container, video)
         self._time_base = Fraction(video.time_base or Fraction(1, 1000))
+        rate = rate_of(video)
+        # Where frames are declared by number, none can go missing in between unnoticed.
+        counted = self._completeness.num_declared is not None
+        self._gaps = Gaps(time_base=self._time_base, rate=None if counted else rate)
         self._clock = PtsClock(
             time_base=self._time_base,
-            rate=rate_of(video),
+            rate=rate,
             by_dts=file.container.format.name in _UNORDERED,
         )
         self._window = Window(
@@ -201,6 +208,7 @@ class VideoSource:
         for pts in times:
             if pts is None or not (self._window.before(pts) or self._window.after(pts)):
                 index = self._next_index()
+                self._gaps.lose()
                 yield LostFrame(index=index, pts=pts, fate="corrupt", reason="undecodable")
 
     def _next_index(self) -> int:
@@ -214,12 +222,14 @@ class VideoSource:
         maker = self._maker or self._describe(image, first_pts=pts or 0)
         if pts is None:
             index = self._next_index()
+            self._gaps.lose()
             return LostFrame(index=index, pts=image.pts, fate="dropped", reason="non-monotonic")
         if self._window.before(pts):
             return None
         if self._window.after(pts):
             self._past_end = True
             return None
+        self._gaps.see(pts)
         self._note_size(image)
         planes = maker.make(image)
         done_s = now_s()
@@ -280,6 +290,10 @@ class VideoSource:
             )
         elif not self._past_end:
             self.incomplete = self._completeness.shortfall(num_read=self._num_read)
+        num_gone = self._gaps.num_gone if self._decoder.met_damage else 0
+        if num_gone:
+            self.incomplete = "; ".join(filter(None, (str(self._gaps), self.incomplete)))
+        self.reach = self._completeness.reach(num_gone=num_gone)
         if self.incomplete:
             self.warnings.append(self.incomplete)
         self.warnings += self._clock.warnings()

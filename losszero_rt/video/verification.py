@@ -7,10 +7,6 @@ from pathlib import Path
 from losszero_rt.errors import InputError, OutputError
 from losszero_rt.video.probe import ProbeReport, probe
 
-# Matroska counts milliseconds and has no negative times: everything may move by one constant,
-# the priming of the audio.
-_MAX_SHIFT_S = Fraction(1)
-
 
 class WrittenTimes:
     """The times that were handed to a muxer.
@@ -37,20 +33,17 @@ class WrittenTimes:
         self.latest_end = max(self.latest_end, pts + duration)
 
 
-def verify(
-    path: Path, *, written: WrittenTimes, time_base: Fraction, exact: bool
-) -> tuple[ProbeReport, Fraction]:
+def verify(path: Path, *, written: WrittenTimes, time_base: Fraction, exact: bool) -> ProbeReport:
     """Compare a file with the times that were handed to its muxer.
 
     Args:
         path: The closed file.
         written: Those times.
         time_base: Seconds per unit of them.
-        exact: Whether the container keeps times exactly; else to one of its own units, after
-            one shift that all times share.
+        exact: Whether the container keeps times exactly; else to one of its own units.
 
     Returns:
-        What the file holds, and that shift in seconds.
+        What the file holds.
 
     Raises:
         OutputError: It cannot be read, or holds other frames, times or another duration.
@@ -62,20 +55,15 @@ def verify(
     pts, unit = written.pts, report.time_base
     if report.frames != len(pts):
         raise OutputError(f"{path} holds {report.frames} frames, {len(pts)} were written")
-    shift = Fraction(0)
-    if not exact:
-        shift = report.pts[0] * unit - pts[0] * time_base
-        if not -unit <= shift <= _MAX_SHIFT_S:
-            raise OutputError(f"{path} starts {float(shift):.3f} s off")
     tolerance = Fraction(0) if exact else unit
     for number, (asked, found) in enumerate(zip(pts, report.pts, strict=True)):
-        if abs(found * unit - asked * time_base - shift) > tolerance:
+        if abs(found * unit - asked * time_base) > tolerance:
             raise OutputError(
                 f"{path}: frame {number} lies at {float(found * unit):.6f} s, "
                 f"written at {float(asked * time_base):.6f} s"
             )
     _check_duration(path, report=report, written=written, time_base=time_base, exact=exact)
-    return report, shift
+    return report
 
 
 def _check_duration(

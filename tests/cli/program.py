@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from losszero_rt.cli.main import main
+from losszero_rt.engine.openvino_choice import UNSETTLED
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +29,8 @@ class Outcome:
     @property
     def error_line(self) -> str:
         """The one line that a failure may print, on standard error, without a traceback."""
-        lines = self.err.splitlines()
+        # On a busy machine there is no time to find the fastest precision, which is said.
+        lines = [line for line in self.err.splitlines() if not line.startswith(UNSETTLED)]
         assert len(lines) == 1, self.err
         assert lines[0].startswith("losszero-rt: "), self.err
         return lines[0]

@@ -16,10 +16,14 @@ def test_inspect_says_what_a_bundle_is(program: Program, tmp_path: Path) -> None
     text = program.done("inspect", folder).out
     for part in ("64x96", "2 lane mark", "mIoU 0.500", "openvino: ", "weights.safetensors"):
         assert part in text
+    assert "mIoU 0.500 [0.400, 0.600] on nothing, n=3, of fp32 weights" in text
+    assert "mIoU 0.500 on nothing, n=3, of openvino bf16" in text
     record = json.loads(program.done("inspect", folder, "--json").out)
     assert record["kind"] == "bundle"
     assert record["classes"]["names"][5] == "moveable"
     assert record["parity"]["openvino"]["precisions"]["bf16"]["miou_points"] == 0
+    scored = {"miou": 0.5, "miou_ci95": None, "n": 3, "dataset": "nothing"}
+    assert record["engine_scores"] == {"openvino fp32": scored, "openvino bf16": scored}
 
 
 def test_verify_runs_a_good_bundle(program: Program, tmp_path: Path) -> None:

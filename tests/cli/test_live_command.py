@@ -45,6 +45,17 @@ def test_recording_report_and_lines_agree(program: Program, tmp_path: Path) -> N
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_duration_is_exact_to_a_frame(program: Program, tmp_path: Path) -> None:
+    out, report_path = tmp_path / "o.mkv", tmp_path / "r.json"
+    source = "lavfi:testsrc2=size=192x96:rate=10"
+    words = ("--duration", 1.5, "--record", out, "--report", report_path, *PLAIN)
+    program.done("live", source, *words)
+    report = read_json(report_path)
+    assert report["frames"]["read"] == report["frames"]["shown"] == 15
+    assert probe(out).frames == 15
+    assert report["live"]["ended_by"] == "duration"
+
+
 def test_recording_keeps_the_times_of_what_was_shown(program: Program, tmp_path: Path) -> None:
     out, lines = tmp_path / "o.mp4", tmp_path / "l.jsonl"
     words = ("--duration", 2, "--record", out, "--json", lines, "--max-fps", 10)

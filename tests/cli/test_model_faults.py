@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from losszero_rt.bundle import MANIFEST_NAME, WEIGHTS_NAME, Bundle, seal
+from losszero_rt.bundle import MANIFEST_NAME, PARITY_NAME, WEIGHTS, WEIGHTS_NAME, Bundle, seal
 from losszero_rt.network import build_network
 from tests.bundles import CLASSES, INPUT, NETWORK, SIZE
 from tests.cli.program import Program, read_json
@@ -59,7 +59,11 @@ def write_eager(folder: Path, content: bytes, **fields: Any) -> Path:
         licence="",
         attribution="",
     )
-    return seal(replace(bundle, **fields)).path
+    sealed = seal(replace(bundle, **fields))
+    points = {"miou_points": 0.0, "class_points": dict.fromkeys(CLASSES.names, 0.0)}
+    record = {WEIGHTS: {**sealed.parity_head(WEIGHTS), **points}}
+    (folder / PARITY_NAME).write_text(json.dumps(record))
+    return seal(sealed).path
 
 
 class Canary:

@@ -14,7 +14,7 @@ import pytest
 
 from losszero_rt.video import probe
 from losszero_rt.video.output_path import part_of
-from tests.cli.program import Program, finish, read_json, start
+from tests.cli.program import Program, finish, read_json, read_picture, start
 from tests.media import draw_index, read_clip, read_index, write_clip
 
 NUM_RUNS = 30
@@ -122,6 +122,47 @@ def test_failing_side_output_does_not_cost_the_video(
     assert facts["exit_code"] == 5
     assert facts["frames"]["shown"] == 90
     assert not (option == "--json" and side.exists()), "half a file keeps its .part name"
+
+
+def test_masks_that_cannot_be_saved_are_not_shown(program: Program, tmp_path: Path) -> None:
+    clip, report, side = noisy(tmp_path / "c.mp4"), tmp_path / "r.json", tmp_path / "side"
+    (side / "000007.png").mkdir(parents=True)  # a file cannot have that name
+    outcome = program(clip, "--masks", side, "--report", report, "--force")
+    assert outcome.code == 5
+    facts = read_json(report)
+    frames = facts["frames"]
+    assert frames["shown"] == 7
+    assert frames["dropped_by_reason"] == {"unsaved": frames["read"] - 7}
+    assert frames["read"] < 90, "nothing is computed for nobody"
+    assert f"cannot write {side / '000007.png'}" in facts["failures"][0]
+    assert facts["sources"][0]["error"] == facts["failures"][0]
+    saved = sorted(path.name for path in side.iterdir() if path.is_file())
+    assert saved == [f"{number:06d}.png" for number in range(7)]
+
+
+def test_mask_that_does_not_fit_on_the_disk_is_absent_rather_than_cut(
+    program: Program, tmp_path: Path
+) -> None:
+    clip, side = noisy(tmp_path / "c.mp4", num_frames=3), tmp_path / "side"
+    program.done(clip, "--masks", side, "-q")
+    smallest = min(path.stat().st_size for path in side.iterdir())
+    with files_of_at_most(smallest - 10):
+        outcome = program(clip, "--masks", side, "--force", "-q")
+    assert outcome.code == 5
+    assert "cannot write" in outcome.error_line
+    assert sorted(path.name for path in side.iterdir()) == [f"{n:06d}.png" for n in range(3)]
+    assert all(read_picture(path).shape == (96, 192) for path in side.iterdir())
+
+
+def test_video_that_cannot_be_finished_is_in_the_report(program: Program, tmp_path: Path) -> None:
+    clip, out, report = noisy(tmp_path / "c.mp4"), tmp_path / "o.mp4", tmp_path / "r.json"
+    with files_of_at_most(100_000):
+        outcome = program(clip, "--out", out, "--crf", 1, "--no-hud", "--report", report)
+    assert outcome.code == 5
+    facts = read_json(report)
+    assert (facts["exit_code"], facts["output"]) == (5, None)
+    assert "o.mp4.part cannot be written" in facts["sources"][0]["error"]
+    assert facts["frames"]["shown"] < 90
 
 
 def test_output_that_is_not_what_was_written_is_no_output(

@@ -125,3 +125,13 @@ def test_every_option_of_run_says_what_it_does() -> None:
         p.name for p in run.params if p.param_type_name == "option" and not getattr(p, "help", "")
     ]
     assert silent == []
+
+
+def test_what_is_shown_can_be_taken_as_settings(tmp_path: Path) -> None:
+    settings = tmp_path / "ride.toml"
+    shown = show_config().stdout
+    assert 'batch = "auto"  # default' in shown.splitlines(), "in the words of --help"
+    settings.write_text(shown)
+    again = show_config("--config", str(settings))
+    assert again.returncode == 0, again.stderr
+    assert 'batch = "auto"  # TOML file' in again.stdout.splitlines()

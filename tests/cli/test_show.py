@@ -103,7 +103,8 @@ def test_demo_refuses(
 
 def test_models_lists_cards(program: Program, shipped: Path) -> None:
     outcome = program.done("models")
-    assert "mIoU      0.500 [0.400, 0.600] on nothing, n=3" in outcome.out
+    assert "mIoU      0.500 [0.400, 0.600] on nothing, n=3, of fp32 weights" in outcome.out
+    assert "0.500 of openvino fp32, 0.500 of openvino bf16" in outcome.out
     assert "not measured" in outcome.out
     assert "UNVERIFIED" in outcome.out
     assert outcome.out.count("licence   Apache-2.0") == 2

@@ -41,3 +41,18 @@ def test_missing_share_is_that_of_the_wanted_part(program: Program, tmp_path: Pa
     num_read = facts["frames"]["read"]
     assert 0 < num_read < 60
     assert facts["missing_share"] == pytest.approx(1 - num_read / 60, abs=1e-3)
+
+
+def test_cut_file_without_a_number_of_frames_misses_what_it_misses(
+    program: Program, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "c.mkv", size=SIZE, num_frames=90, options={"g": "10", "bf": "0"})
+    clip.write_bytes(clip.read_bytes()[: int(clip.stat().st_size * 0.65)])
+    report = tmp_path / "r.json"
+    words = (clip, "--json", tmp_path / "l.jsonl", "--report", report)
+    outcome = program.done(*words, "--max-loss", 0.6)
+    facts = read_json(report)["sources"][0]
+    assert facts["incomplete"] in outcome.err
+    assert facts["missing_share"] == pytest.approx(1 - facts["frames"]["read"] / 90, abs=0.02)
+    assert 0.2 < facts["missing_share"] < 0.6
+    assert program(*words, "--max-loss", 0.1, "--force").code == 6

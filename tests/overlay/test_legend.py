@@ -190,3 +190,15 @@ def test_area_is_what_is_drawn_on() -> None:
     top, left, bottom, right = Legend(NIGHT_RIDE, size=SIZE).area
     assert (rows, columns) == (slice(top, bottom), slice(left, right))
     assert Legend(NIGHT_RIDE, size=(32, 48)).area == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("size", [(480, 270), (640, 360), (854, 480), (1280, 720), (1920, 1080)])
+def test_picture_that_stands_upright_has_its_legend(size: tuple[int, int]) -> None:
+    lying, canvas = Legend(NIGHT_RIDE, size=size[::-1]), grey(size)
+    legend = Legend(NIGHT_RIDE, size=size)
+    assert legend.fits
+    assert lying.fits
+    legend.draw(canvas, shares=shares_of(road=25))
+    rows, columns = changed_box(canvas, before=grey(size))
+    assert columns.stop - columns.start <= 0.55 * size[1]
+    assert rows.stop - rows.start <= 0.25 * size[0]

@@ -5,13 +5,14 @@
 It moves from event to event, so that thousands of schedules take a second.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from losszero_rt.frame import Frame, LostFrame, StreamItem
 from losszero_rt.ledger import Ledger
-from losszero_rt.pipeline.flow import Admission, Flow
+from losszero_rt.pipeline.flow import STARVED_AFTER_S, Admission, Flow
 from losszero_rt.pipeline.waiting import Waiting
 from tests.pipeline.doubles import grey
 
@@ -50,7 +51,7 @@ class Ends:
         ages_s: Age at handing on of those shown, by index.
         handed_s: When.
         unproven: Those admitted although they were expected to be late, or before anything had
-            been measured.
+            been measured, or ready when nothing had been shown for long.
         ledger: The counts.
     """
 
@@ -143,6 +144,12 @@ class Simulation:
             self.ends.unproven.add(frame.index)
         return verdict
 
+    def _judge_ready(self, frame: Frame, *, admitted_s: float) -> StreamItem:
+        shown_s = self.ends.handed_s[-1] if self.ends.handed_s else -math.inf
+        if self._now_s - shown_s >= STARVED_AFTER_S:
+            self.ends.unproven.add(frame.index)
+        return self._admission.judge_ready(frame, admitted_at_s=admitted_s)
+
     def _paint(self) -> bool:
         if self._painting is not None:
             if self._painting[2] > self._now_s:
@@ -155,6 +162,8 @@ class Simulation:
         item, admitted_s, _ = self._under_way.popleft()
         if isinstance(item, Frame):
             self._permits += 1
+            item = self._judge_ready(item, admitted_s=admitted_s)
+        if isinstance(item, Frame):
             cost_s = self._schedule.paint_s[item.index % len(self._schedule.paint_s)]
             self._painting = (item, admitted_s, self._now_s + cost_s)
         elif isinstance(item, LostFrame):
@@ -164,7 +173,8 @@ class Simulation:
         return True
 
     def _hand_on(self, frame: Frame, admitted_s: float, handed_s: float) -> None:
-        self._admission.learn(frame, admitted_at_s=admitted_s, handed_at_s=handed_s)
+        is_over = self._admission.learn(frame, admitted_at_s=admitted_s, handed_at_s=handed_s)
+        self.ends.ledger.over_deadline += is_over
         self.ends.order.append(frame.index)
         self.ends.ages_s[frame.index] = handed_s - frame.time_s
         self.ends.handed_s.append(handed_s)

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -109,6 +110,41 @@ def test_with_steady_costs_nothing_but_probes_is_shown_after_its_deadline(
     if infer_s > deadline_ms / 1e3:
         assert len(ends.ages_s) <= 8 / STARVED_AFTER_S + 2
         assert ends.ledger.late > 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(schedules, st.floats(0.001, 0.1), st.floats(5, 900))
+def test_whatever_the_engine_takes_only_starving_shows_a_frame_after_its_deadline(
+    schedule: Schedule, paint_s: float, deadline_ms: float
+) -> None:
+    steady_paint = replace(schedule, paint_s=[paint_s])
+    ends = simulated(steady_paint, flow=Flow(policy="deadline", deadline_ms=deadline_ms))
+    over = [i for i, age_s in ends.ages_s.items() if age_s > deadline_ms / 1e3]
+    rounded = [i for i in over if ends.ages_s[i] <= deadline_ms / 1e3 + ROUNDING_S]
+    assert set(over) - set(rounded) <= ends.unproven
+    assert ends.ledger.over_deadline == len(over)
+
+
+def test_frame_that_turns_out_late_is_left_out_unless_nothing_was_shown_for_long() -> None:
+    now = [0.0]
+    flow = Flow(policy="deadline", deadline_ms=100)
+    admission = Admission(flow, has_newer=lambda: False, clock=lambda: now[0])
+
+    def ready(captured_s: float, *, index: int, took_s: float) -> Frame | LostFrame:
+        now[0] = captured_s
+        frame = frame_at(captured_s, index=index)
+        assert admission.judge(frame) is frame
+        now[0] += took_s
+        item = admission.judge_ready(frame, admitted_at_s=captured_s)
+        if isinstance(item, Frame):
+            admission.learn(item, admitted_at_s=captured_s, handed_at_s=now[0])
+        return item
+
+    assert isinstance(ready(0.0, index=0, took_s=0.05), Frame)
+    lost = LostFrame(index=1, pts=100_000_000, fate="late", reason="deadline")
+    assert ready(0.1, index=1, took_s=0.2) == lost
+    # The last picture is half a second old by then, so this one is shown however late it is.
+    assert isinstance(ready(0.6, index=2, took_s=0.2), Frame)
 
 
 def test_deadline_keeps_frames_over_a_hiccup_that_latest_would_lose() -> None:

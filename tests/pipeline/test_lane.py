@@ -178,6 +178,50 @@ def test_close_interrupts_a_producer_that_is_blocked_in_a_read() -> None:
     assert not any(thread.name == "blocked" for thread in threading.enumerate())
 
 
+def test_closing_says_whether_the_thread_has_ended() -> None:
+    gate = threading.Event()
+
+    def stuck() -> Iterator[Parcel]:
+        yield Parcel(0)
+        gate.wait(60)
+
+    lane = Lane(stuck, name="stuck", max_items=4, max_bytes=1000)
+    assert next(iter(lane)).number == 0
+    assert not lane.close(timeout_s=0.1)
+    gate.set()
+    assert lane.close()
+
+
+def test_producer_that_cannot_be_interrupted_is_cut_off_and_nothing_of_before_is_lost() -> None:
+    gate, cleaned = threading.Event(), threading.Event()
+    counted: list[int] = []
+
+    def stuck() -> Iterator[Parcel]:
+        try:
+            yield from parcels(3)
+            gate.wait(60)
+            yield Parcel(3)
+        finally:
+            cleaned.set()
+
+    lane = Lane(
+        stuck,
+        name="stuck",
+        max_items=9,
+        max_bytes=1000,
+        on_put=lambda parcel: counted.append(parcel.number),
+    )
+    wait_until(lambda: len(counted) == 3)
+    lane.cut()
+    assert [parcel.number for parcel in lane] == [0, 1, 2], "and the end is there at once"
+    start = time.perf_counter()
+    assert not lane.close()
+    assert time.perf_counter() - start < 2, "nobody waits for a thread that was cut off"
+    gate.set()
+    assert cleaned.wait(20), "it lets go of its source by itself"
+    assert counted == [0, 1, 2], "what came too late does not count"
+
+
 def test_polling_tells_of_silence_and_still_hands_over_everything() -> None:
     gate = threading.Event()
 

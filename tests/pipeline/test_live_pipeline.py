@@ -87,7 +87,9 @@ def test_ledger_and_order_are_whole_whatever_the_pace(
     assert [index for _, index in sink.log] == bench.witness.shown
     bench.ledger.check()
     assert bench.ledger.shown == len(bench.witness.shown) == len(bench.meter.latency)
-    assert len(engine.sizes) == bench.ledger.shown, "what is left out costs no inference"
+    # What is left out costs no inference, but for what was expected in time and was not.
+    most = bench.ledger.shown + (bench.ledger.late if policy == "deadline" else 0)
+    assert bench.ledger.shown <= len(engine.sizes) <= most
     if policy == "all":
         assert bench.ledger.shown == count
 
@@ -139,8 +141,9 @@ def test_deadline_counts_frames_as_late_before_they_cost_anything() -> None:
     bench = LiveBench(engine, flow=Flow(policy="deadline", deadline_ms=40))
     bench.run(PacedSource(200, period_s=0.01))
     assert bench.ledger.late > 50
-    assert len(engine.sizes) == bench.ledger.shown
+    assert len(engine.sizes) <= bench.ledger.shown + 2, "those taken before one was measured"
     assert bench.ledger.shown >= 2, "there is a picture now and then"
+    assert bench.ledger.over_deadline == bench.ledger.shown, "and it says how many were too old"
 
 
 def test_max_fps_thins_the_stream_and_is_no_loss() -> None:

@@ -1,6 +1,7 @@
 """A live run over a scripted source: real engine, real painter, real encoder."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -12,13 +13,23 @@ import pytest
 
 from losszero_rt.engine import open_model
 from losszero_rt.errors import ExitCode, ModelError
+from losszero_rt.frame import StreamItem
 from losszero_rt.livestate import PictureChoice
 from losszero_rt.pipeline.live_config import LiveConfig
 from losszero_rt.pipeline.live_run import LiveRun
 from losszero_rt.pipeline.stopping import StopSwitch
 from losszero_rt.video import probe
 from tests.media import read_clip, read_index
-from tests.pipeline.live_doubles import NAME, RATE, SIZE, HeardProgress, ScriptedSource, SeenPage
+from tests.pipeline.live_doubles import (
+    NAME,
+    RATE,
+    SIZE,
+    TICKS,
+    HeardProgress,
+    ScriptedSource,
+    SeenPage,
+    numbered_frame,
+)
 
 PLAIN: dict[str, Any] = {"legend": False, "hud": False, "policy": "all", "crf": 18}
 AS_IT_IS: dict[str, Any] = {**PLAIN, "alpha": 0.0}
@@ -86,6 +97,24 @@ def test_gap_is_told_reported_and_kept_in_the_recording(glowing: Path, tmp_path:
     steps = np.diff([float(pts * report_of.time_base) for pts in report_of.pts])
     assert steps[19] == pytest.approx(1.0 + 1 / RATE, abs=1e-3)
     assert numbers(out) == list(range(40)), "no frame is invented"
+
+
+def test_gap_of_hours_is_recorded_in_another_file_and_the_report_names_both(
+    glowing: Path, tmp_path: Path
+) -> None:
+    class Overnight(ScriptedSource):
+        def __iter__(self) -> Iterator[StreamItem]:
+            for number in range(30):
+                night = 8 * 3600 * 90_000 if number >= 12 else 0
+                yield numbered_frame(number, pts=number * TICKS + night)
+
+    out, progress = tmp_path / "o.mp4", HeardProgress()
+    report = run(Overnight(), bundle=glowing, progress=progress, record=out, **AS_IT_IS)
+    assert report["exit_code"] == 0
+    assert [segment["frames"] for segment in report["live"]["segments"]] == [12, 18]
+    assert numbers(out) + numbers(tmp_path / "o-001.mp4") == list(range(30))
+    assert report["output"]["frames"] == report["frames"]["shown"] == 30
+    assert any("o-001.mp4 goes on" in line for line in progress.warned)
 
 
 def test_source_lost_for_good_finishes_recording_and_report(glowing: Path, tmp_path: Path) -> None:

@@ -1,21 +1,28 @@
 """What a live run records: one file or segments, real files written by the real encoder."""
 
+import gc
 import json
 import time
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from losszero_rt.errors import OutputError, UsageError
 from losszero_rt.frame import Frame
+from losszero_rt.pipeline import recording as recording_file
 from losszero_rt.pipeline.recording import Recording, check_recording, segment_path
-from losszero_rt.video import EncodeOptions, probe
+from losszero_rt.video import EncodeOptions, VideoSink, probe
 from tests.media import read_clip, read_index
 from tests.pipeline.live_doubles import RATE, SIZE, TICKS, live_info, numbered_frame
 
 OPTIONS = EncodeOptions(crf=18)
+# What the next frame may not come behind by in mp4, and an hour, in units of the source.
+LIMIT_PTS = 2**31
+HOURS_PTS = 3600 * 90_000
 
 
 def recording(path: Path, *, segment_s: float | None = None, force: bool = False) -> Recording:
@@ -72,6 +79,30 @@ def test_segments_follow_each_other_without_loss(tmp_path: Path) -> None:
     json.dumps([s.as_dict() for s in sink.finished])
 
 
+def test_encoders_of_finished_segments_are_let_go_of_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each holds some megabytes, which the collector would not know of: it counts objects.
+    made: list[weakref.ref[VideoSink]] = []
+
+    class NotedSink(VideoSink):
+        def __init__(self, *args: Any, **settings: Any) -> None:
+            made.append(weakref.ref(self))
+            super().__init__(*args, **settings)
+
+    monkeypatch.setattr(recording_file, "VideoSink", NotedSink)
+    gc.collect()
+    gc.disable()
+    try:
+        sink = recording(tmp_path / "ride.mp4", segment_s=0.5)
+        feed(sink, [numbered_frame(i) for i in range(75)])
+        sink.close()
+    finally:
+        gc.enable()
+    assert len(made) == len(sink.finished) == 5
+    assert [ref() for ref in made] == [None] * 5
+
+
 def test_gap_of_the_signal_stays_in_the_file(tmp_path: Path) -> None:
     out = tmp_path / "ride.mkv"
     sink = recording(out)
@@ -80,6 +111,67 @@ def test_gap_of_the_signal_stays_in_the_file(tmp_path: Path) -> None:
     steps = np.diff(times_s(out))
     assert steps.max() == pytest.approx(5.0 + 1 / RATE, abs=0.002)
     assert np.sort(steps)[:-1] == pytest.approx(1 / RATE, abs=0.002)
+
+
+def with_gaps(*gaps: tuple[int, int], count: int = 30) -> list[Frame]:
+    """Frames before some of which (index, ticks) nothing came for a while."""
+    late = [sum(ticks for at, ticks in gaps if index >= at) for index in range(count)]
+    return [numbered_frame(index, pts=index * TICKS + late[index]) for index in range(count)]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("ticks", [LIMIT_PTS - TICKS, LIMIT_PTS, 7 * HOURS_PTS, 600 * HOURS_PTS])
+def test_gap_too_long_for_the_container_goes_on_in_another_file(
+    tmp_path: Path, suffix: str, ticks: int
+) -> None:
+    out = tmp_path / f"ride{suffix}"
+    sink = recording(out)
+    feed(sink, with_gaps((10, ticks)))
+    sink.close()
+    first, second = sink.finished
+    assert [s.report.path.name for s in sink.finished] == [out.name, f"ride-001{suffix}"]
+    assert shown(out) + shown(second.report.path) == list(range(30)), "none invented, none lost"
+    assert second.start_s - first.start_s == pytest.approx(ticks / 90_000 + 10 / RATE)
+    assert times_s(second.report.path) == pytest.approx([n / RATE for n in range(20)])
+    assert sink.failures == []
+    assert any("ride-001" in note for note in sink.notes)
+
+
+def test_gaps_that_fit_stay_in_the_file_however_many(tmp_path: Path) -> None:
+    out = tmp_path / "ride.mp4"
+    sink = recording(out)
+    feed(sink, with_gaps((10, 6 * HOURS_PTS), (20, 6 * HOURS_PTS), (25, LIMIT_PTS - 2**25)))
+    sink.close()
+    assert shown(out) == list(range(30))
+    assert times_s(out)[-1] > 12 * 3600
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_matroska_holds_a_gap_of_days(tmp_path: Path) -> None:
+    sink = recording(tmp_path / "ride.mkv")
+    feed(sink, with_gaps((10, 50 * HOURS_PTS)))
+    sink.close()
+    assert [segment.report.frames for segment in sink.finished] == [30]
+
+
+def test_long_segments_are_divided_by_a_long_gap_too(tmp_path: Path) -> None:
+    sink = recording(tmp_path / "ride.mp4", segment_s=20 * 3600.0)
+    feed(sink, with_gaps((10, 7 * HOURS_PTS), (20, 7 * HOURS_PTS)))
+    sink.close()
+    assert [segment.report.frames for segment in sink.finished] == [10, 10, 10]
+    assert [segment.report.path.name[-7:] for segment in sink.finished] == [
+        f"{number:03d}.mp4" for number in range(3)
+    ]
+
+
+def test_file_behind_a_gap_replaces_none_that_nobody_named(tmp_path: Path) -> None:
+    other = tmp_path / "ride-001.mp4"
+    other.write_bytes(b"of another run")
+    sink = recording(tmp_path / "ride.mp4", force=True)
+    feed(sink, with_gaps((10, 7 * HOURS_PTS)))
+    sink.close()
+    assert other.read_bytes() == b"of another run"
+    assert shown(tmp_path / "ride-002.mp4") == list(range(10, 30))
 
 
 def test_segment_that_was_over_in_a_gap_begins_with_the_first_frame_behind_it(

@@ -1,5 +1,7 @@
 """Gaps of the signal, from what a poller sees of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from losszero_rt.livestate import Signal, SignalState
@@ -41,6 +43,14 @@ def test_gap_spans_from_the_stall_to_the_next_live_and_has_the_first_reason() ->
     assert gap["since"] == "2026-01-01T00:00:10.000+00:00"
     assert gap["until"] == "2026-01-01T00:00:18.000+00:00"
     assert gap["reason"] == "no data for 5 s"
+
+
+def test_line_on_the_picture_says_which_attempt_it_is() -> None:
+    lost = at(10, "reconnecting", "refused")
+    assert "attempt" not in no_signal_line(lost), "the first one is still to come"
+    line = no_signal_line(replace(lost, attempt=3, num_reconnects=8))
+    assert line.startswith("no signal since ")
+    assert line.endswith(", attempt 3 to connect: refused")
 
 
 def test_looking_again_at_the_same_signal_says_and_counts_nothing() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -64,11 +65,27 @@ def test_metrics_are_those_of_the_run(page: Page, run: PaintedRun) -> None:
     assert 'losszero_rt_frames_total{fate="dropped",reason="newer"} 133.0' in text
     assert 'losszero_rt_class_share{class="lane mark"} 0.03' in text
     assert 'losszero_rt_signal{losszero_rt_signal="live"} 1.0' in text
-    assert "losszero_rt_model_miou 0.7364" in text
+    assert 'losszero_rt_model_miou{of="openvino bf16"} 0.7364' in text
+    assert 'losszero_rt_model_miou_ci95{bound="low",of="openvino bf16"} 0.71' in text
+    assert 'losszero_rt_model_miou_pictures{of="openvino bf16"} 40.0' in text
+    assert "losszero_rt_weights_miou 0.74" in text
     assert 'engine_name="openvino"' in text
     assert "losszero_rt_viewers 1.0" in text
     assert float(re.findall(r"(?m)^losszero_rt_pictures_sent_total (\S+)", text)[0]) >= 3
     assert float(re.findall(r'age_seconds{quantile="0.95"} (\S+)', text)[0]) < 1
+
+
+def told(page: Page, words: str) -> str:
+    """Return the metrics once they say something; else nothing."""
+    text = get(page, "/metrics").text
+    return text if words in text else ""
+
+
+def test_metrics_tell_attempts_from_reconnections(page: Page, run: PaintedRun) -> None:
+    run.signal = replace(run.signal, state="reconnecting", attempt=4, num_reconnects=2)
+    text = until(lambda: told(page, "losszero_rt_connect_attempts 4.0"), what="the figures")
+    assert "losszero_rt_reconnects_total 2.0" in text
+    assert "# HELP losszero_rt_reconnects_total Times that a lost signal came back" in text
 
 
 def test_files_of_the_page_name_nothing_outside(page: Page, run: PaintedRun) -> None:

@@ -49,7 +49,10 @@ def test_page_loads_without_errors_and_frames_advance(opened: WebDriver, run: Pa
     assert words(opened, "fps") == "29.7"
     assert words(opened, "rates") == "source gives 29.9 of 30.0 declared"
     assert words(opened, "reasons") == "newer 133 · prekey 3"
-    assert words(opened, "score") == "mIoU 0.736 (95 % CI 0.710 to 0.760), n = 40"
+    assert words(opened, "score") == (
+        "mIoU 0.736 (95 % CI 0.710 to 0.760), n = 40, of openvino bf16; "
+        "fp32 weights 0.740 (95 % CI 0.720 to 0.770)"
+    )
     assert words(opened, "engine") == "openvino · bf16 · CPU"
     assert words(opened, "share-1") == "21.0 %"
     assert words(opened, "shown") == "22,411"
@@ -161,9 +164,8 @@ def test_lost_signal_is_said_over_the_dimmed_picture_and_to_screen_readers(
     opened: WebDriver, run: PaintedRun
 ) -> None:
     since = time.time() - 90
-    run.signal = replace(
-        run.signal, state="reconnecting", since_unix_s=since, reason="refused", num_reconnects=2
-    )
+    lost = replace(run.signal, state="reconnecting", since_unix_s=since, reason="refused")
+    run.signal = replace(lost, attempt=2, num_reconnects=7)
     until(lambda: state(opened) == "lost")
     clock = opened.execute_script(
         "return new Date(arguments[0] * 1000).toLocaleTimeString('en-GB')", since
@@ -191,6 +193,13 @@ def test_unverified_model_and_notes_are_seen(opened: WebDriver, run: PaintedRun)
     until(lambda: opened.execute_script(seen, "unverified"))
     assert words(opened, "notes") == "<b>dark</b>"
     assert words(opened, "score") == "mIoU not measured"
+
+
+def test_a_score_that_is_not_that_of_what_runs_says_so(opened: WebDriver, run: PaintedRun) -> None:
+    model = {**status().model, "miou": 0.74, "miou_ci95": None, "score_of": "fp32 weights"}
+    run.changes = {"model": model}
+    expected = "mIoU 0.740, n = 40, of fp32 weights: what runs was not scored itself"
+    until(lambda: words(opened, "score") == expected)
 
 
 def test_refused_wish_is_told(opened: WebDriver, page: Page, run: PaintedRun) -> None:

@@ -188,6 +188,15 @@ def test_one_encoding_serves_all_viewers(page: Page, run: PaintedRun) -> None:
     assert page._hub.num_sent > len(page._hub.encode_ms)
 
 
+def test_encoding_takes_one_thread_however_fast_pictures_come(page: Page) -> None:
+    before = set(threading.enumerate())
+    with served(page, rate=400), watching(page) as viewer:
+        for _ in range(300):
+            viewer.picture()
+        names = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert len([name for name in names if name.startswith(("jpeg", "asyncio"))]) == 1, names
+
+
 def test_killed_viewer_is_forgotten(page: Page, run: PaintedRun) -> None:
     with watching(page) as viewer, watching(page) as other:
         viewer.picture()

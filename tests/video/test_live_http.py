@@ -94,6 +94,30 @@ def test_stream_that_ends_or_stalls_is_tried_again(server: HttpServer) -> None:
     source.close()
 
 
+def test_attempts_and_reconnections_are_counted_apart(server: HttpServer) -> None:
+    source = open_live(server.url("/mjpeg"))
+    take(source, 5)
+    seen: list[Signal] = []
+
+    def heal(signal: Signal) -> None:
+        seen.append(signal)
+        if signal.attempt == 3:
+            server.redirects.clear()
+            server.cut = False
+
+    on_signal(source, heal)
+    server.redirects["/mjpeg"] = "/gone"
+    server.cut = True
+    read_until(source, lambda: bool(seen) and seen[-1].state == "live")
+    *lost, live = seen
+    source.close()
+    tries = [signal.attempt for signal in lost]
+    assert tries == sorted(tries)
+    assert sorted(set(tries)) == [0, 1, 2, 3], "none before the first, and one more each time"
+    assert {signal.num_reconnects for signal in lost} == {0}
+    assert (live.attempt, live.num_reconnects) == (0, 1)
+
+
 def test_lost_connection_leaves_nothing_behind(server: HttpServer) -> None:
     source = open_live(server.url("/mjpeg"))
     states: list[str] = []

@@ -137,6 +137,26 @@ def test_picture_over_the_limit_is_refused_before_it_is_decoded(tmp_path: Path) 
     assert len(read_clip(path, max_pixels=64 * 8192)[1]) == 1
 
 
+@pytest.mark.parametrize(
+    ("codec", "suffix", "pix_fmt"),
+    [
+        ("mpeg4", "mp4", "yuv420p"),
+        ("mjpeg", "avi", "yuvj420p"),
+        ("ffv1", "mkv", "yuv420p"),
+        ("libvpx-vp9", "webm", "yuv420p"),
+    ],
+)
+def test_decoder_that_keeps_quiet_about_too_large_a_picture_changes_no_refusal(
+    tmp_path: Path, codec: str, suffix: str, pix_fmt: str
+) -> None:
+    path = tmp_path / f"wide.{suffix}"
+    write_clip(path, size=(48, 96), num_frames=2, codec=codec, pix_fmt=pix_fmt, options={})
+    text = refusal_of(path, max_pixels=48 * 96 - 1)
+    assert "has 96x48 pixels" in text
+    assert f"--max-pixels {48 * 96} lets it in" in text
+    assert len(read_clip(path, max_pixels=48 * 96)[1]) == 2
+
+
 def test_codec_without_decoder_is_named(clip: Path) -> None:
     data = clip.read_bytes()
     clip.write_bytes(data.replace(b"avc1", b"zzz1").replace(b"avcC", b"zzzC"))

@@ -45,7 +45,23 @@ def test_gives_up_after_so_many_failed_attempts_in_a_row() -> None:
     tried.went_down(501.0)
     tried.went_down(502.0)
     assert "2 failed attempts" in str(tried.why_give_up())
-    assert tried.num_losses == 2
+
+
+def test_attempts_count_from_the_loss_and_only_what_came_back_is_a_reconnection() -> None:
+    tried = reconnection()
+    tried.went_live(0.0)
+    assert (tried.attempt, tried.num_reconnects) == (0, 0), "the first connection is none"
+    tried.went_down(100.0)
+    for number in range(1, 4):
+        tried.begins()
+        assert (tried.attempt, tried.num_reconnects) == (number, 0)
+        tried.went_down(100.0 + number)
+    tried.begins()
+    tried.went_live(110.0)
+    assert (tried.attempt, tried.num_reconnects) == (0, 1)
+    tried.went_down(130.0)
+    tried.begins()
+    assert (tried.attempt, tried.num_reconnects) == (1, 1)
 
 
 def test_zero_means_no_attempt_at_all() -> None:

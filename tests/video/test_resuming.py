@@ -11,6 +11,7 @@ from losszero_rt.frame import Cargo, Frame, LostFrame
 from losszero_rt.video import EncodeOptions, VideoSink, VideoSource, part_of, probe
 from losszero_rt.video.resuming import KeptPart, parameter_sets
 from tests.media import frames_of, packets_of, put, read_clip, read_index, write_clip
+from tests.video.test_key_frames import key_times
 
 GOP = 10
 OPTIONS = EncodeOptions(gop=GOP, crf=10)
@@ -88,6 +89,20 @@ def test_output_is_whole_and_kept_packets_are_the_same(
     if suffix in (".mp4", ".mov"):
         assert list(probe(out).pts) == list(probe(source).pts)
     assert not list(tmp_path.glob("o.*.part*"))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_groups_of_a_second_are_kept_whole_at_low_rates(tmp_path: Path, suffix: str) -> None:
+    slow = write_clip(tmp_path / "slow.mp4", num_frames=40, rate=Fraction(5))
+    out, whole = tmp_path / f"o{suffix}", tmp_path / f"whole{suffix}"
+    options = {"options": EncodeOptions(crf=10)}
+    write_until(slow, out, stop_at=23, **options)
+    assert go_on(slow, out, **options) == list(range(20, 40))
+    go_on(slow, whole, **options)
+    times = [[time for _, time, _ in packets_of(path, "video")] for path in (out, whole)]
+    assert times[0] == times[1]
+    assert key_times(out) == key_times(whole) == times[0][::5], "as if nothing had happened"
+    assert [read_index(frame.planes) for frame in read_clip(out)[1]] == list(range(40))
 
 
 def test_interrupted_twice(source: Path, tmp_path: Path) -> None:

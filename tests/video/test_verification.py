@@ -74,6 +74,17 @@ def test_changed_tail_of_mp4_is_found(tmp_path: Path) -> None:
         verify(path, written=written, time_base=UNIT, exact=True)
 
 
+@pytest.mark.parametrize(("suffix", "exact"), [("mp4", True), ("mkv", False)])
+def test_constant_shift_is_found(tmp_path: Path, suffix: str, exact: bool) -> None:
+    path = tmp_path / f"out.{suffix}"
+    write_durations(path, [0, 9000, 18_000], [9000, 9000, 9000])
+    asked = WrittenTimes()
+    for pts in (-1890, 7110, 16_110):  # 21 ms, as the priming of AAC makes
+        asked.add(pts, duration=9000)
+    with pytest.raises(OutputError, match=r"frame 0 lies at 0\.000000 s, written at -0\.021000 s"):
+        verify(path, written=asked, time_base=UNIT, exact=exact)
+
+
 def test_changed_tail_of_matroska_is_found(tmp_path: Path) -> None:
     path = tmp_path / "out.mkv"
     written = write_durations(path, [0, 9000, 18_000], [9000, 9000, 9000])

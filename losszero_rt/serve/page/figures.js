@@ -12,7 +12,8 @@ export function showFigures(now, wish) {
   const { age_ms: age, frames, model, engine } = now;
   say("source", now.source);
   const many = now.num_viewers > 1 ? `${now.num_viewers} viewers · ` : "";
-  say("run", `${many}${now.size[1]}×${now.size[0]} · ${duration(now.elapsed_s)}`);
+  const size = now.size[0] ? `${now.size[1]}×${now.size[0]} · ` : "";  // unknown at first
+  say("run", `${many}${size}${duration(now.elapsed_s)}`);
   say("fps", now.fps === null ? "–" : now.fps.toFixed(1));
   const declared = now.fps_declared ? ` of ${now.fps_declared.toFixed(1)} declared` : "";
   say("rates", now.fps_measured ? `source gives ${now.fps_measured.toFixed(1)}${declared}` :
@@ -38,11 +39,15 @@ function duration(seconds) {
   return `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
 }
 
-function score({ miou, miou_ci95: ci, n }) {
+function score({ miou, miou_ci95: ci, n, score_of: of, weights_miou: weights, weights_miou_ci95 }) {
   if (!Number.isFinite(miou)) return "mIoU not measured";
-  const span = ci ? ` (95 % CI ${ci[0].toFixed(3)} to ${ci[1].toFixed(3)})` : "";
-  return `mIoU ${miou.toFixed(3)}${span}${n ? `, n = ${n}` : ""}`;
+  const figure = `mIoU ${miou.toFixed(3)}${span(ci)}${n ? `, n = ${n}` : ""}, of ${of}`;
+  if (of === "fp32 weights") return `${figure}: what runs was not scored itself`;
+  if (of === "eager fp32" || !Number.isFinite(weights)) return figure;
+  return `${figure}; fp32 weights ${weights.toFixed(3)}${span(weights_miou_ci95)}`;
 }
+
+const span = (ci) => (ci ? ` (95 % CI ${ci[0].toFixed(3)} to ${ci[1].toFixed(3)})` : "");
 
 function notes(lines) {
   by("notes-card").hidden = !lines.length;

@@ -150,11 +150,12 @@ function situation() {
   return ofSignal(status.signal);
 }
 
-function ofSignal({ state, since_unix_s: since, reason, num_reconnects: n }) {
+function ofSignal({ state, since_unix_s: since, reason, attempt }) {
   if (state === "ended") return ["lost", "The source has ended", reason];
   if (state === "connecting") return ["connecting", "Connecting to the source", reason];
   if (state !== "live") {
-    const tries = state === "reconnecting" ? `Connecting again${n ? `, attempt ${n}` : ""}` : "";
+    const which = attempt ? `, attempt ${attempt}` : "";
+    const tries = state === "reconnecting" ? `Connecting again${which}` : "";
     const last = picture ? `Last picture at ${clock(picture.unixS)}` : "";
     const detail = [reason, tries, last].filter(Boolean).join(" · ");
     return ["lost", `No signal since ${clock(since)}`, detail];
