@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ import pytest
 from tests.media import write_clip
 
 _SETTLE_S = 2.0
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a script: the programs under test would inherit the deaf ear.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -36,6 +36,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("work")
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", [script(name) for name in run_all.SCRIPTS])
 def test_every_script_writes_its_result(name: str, work: Path, tmp_path: Path) -> None:
     # Each in a process of its own, as it is run: two OpenMP libraries that several of them load

@@ -148,7 +148,7 @@ def test_without_torch_the_engine_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(library, "find_spec", lambda name: None if "torch" in name else name)
     assert "sorted out in torch: pip install" in why_not(split)
-    with pytest.raises(ModelError, match=r"pip install 'losszero-rt\[export\]'"):
+    with pytest.raises(ModelError, match=r"pip install -e '\.\[export\]'"):
         open_on_openvino(split, options=EngineOptions())
 
 

@@ -18,7 +18,7 @@ SPEC = InputSpec(size=(64, 96), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 def test_without_the_library_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "modelopt", None)
     monkeypatch.setitem(sys.modules, "modelopt.torch.quantization", None)
-    with pytest.raises(ModelError, match=r"need nvidia-modelopt.*losszero-rt\[quantise\]"):
+    with pytest.raises(ModelError, match=r"need nvidia-modelopt.*\.\[quantise\]"):
         import_modelopt()
 
 

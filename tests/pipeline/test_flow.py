@@ -122,7 +122,7 @@ def test_whatever_the_engine_takes_only_starving_shows_a_frame_after_its_deadlin
     over = [i for i, age_s in ends.ages_s.items() if age_s > deadline_ms / 1e3]
     rounded = [i for i in over if ends.ages_s[i] <= deadline_ms / 1e3 + ROUNDING_S]
     assert set(over) - set(rounded) <= ends.unproven
-    assert ends.ledger.over_deadline == len(over)
+    assert len(over) - len(rounded) <= ends.ledger.over_deadline <= len(over)
 
 
 def test_frame_that_turns_out_late_is_left_out_unless_nothing_was_shown_for_long() -> None:
