@@ -22,13 +22,6 @@ from benchmarks.record import Claim, Outcome, claims_text, conduct
 from benchmarks.yolo_peer import PeerAbsentError, frame_times, prepare_peer, rate_of
 from tests.media import write_clip
 
-# What starts several programs that load torch, or a browser, takes longer than a few seconds.
-_SLOW = {"engines", "fidelity", "glass", "peers", "viewers"}
-
-
-def script(name: str) -> Any:
-    return pytest.param(name, marks=[pytest.mark.slow] if name in _SLOW else [])
-
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -36,8 +29,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("work")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", [script(name) for name in run_all.SCRIPTS])
+@pytest.mark.parametrize("name", run_all.SCRIPTS)
 def test_every_script_writes_its_result(name: str, work: Path, tmp_path: Path) -> None:
     # Each in a process of its own, as it is run: two OpenMP libraries that several of them load
     # between them do not survive one another in one process.

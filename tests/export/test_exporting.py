@@ -94,6 +94,7 @@ def test_a_bundle_is_not_replaced_without_force(bundle: Bundle, config: ExportCo
     assert "--force" in done.output
 
 
+@pytest.mark.slow
 def test_no_labelled_pictures_leave_it_unverified(config: ExportConfig, tmp_path: Path) -> None:
     made = export_bundle(replace(config, labelled=None, out=tmp_path / "bare"))
     assert not made.is_verified
@@ -111,6 +112,7 @@ def swap_classes(network: nn.Module) -> None:
         head.bias.copy_(head.bias.flip(0))
 
 
+@pytest.mark.slow
 def test_a_graph_that_is_not_the_network_leaves_nothing(
     config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

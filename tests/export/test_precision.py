@@ -19,6 +19,7 @@ from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.engine.openvino_graphs import offered_precisions, proved_precisions
 from losszero_rt.errors import ExitCode, ModelError, UsageError
 
+pytestmark = pytest.mark.slow
 HAS_BF16 = pytest.mark.skipif(
     "bf16" not in capable_precisions(), reason="this CPU has no bf16 to leave out"
 )

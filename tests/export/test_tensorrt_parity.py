@@ -211,6 +211,7 @@ def builder(
     return requests
 
 
+@pytest.mark.slow
 def test_a_proof_covers_every_engine_and_the_twin(
     bundle: Bundle, builder: list[EngineRequest], tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from losszero_rt.bundle import MANIFEST_NAME, Bundle
 from losszero_rt.errors import ExitCode
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 100
 # Holds the folder of a bundle that it is about to write until somebody ends it.

@@ -232,6 +232,7 @@ def test_animated_gif_is_read_as_a_video(tmp_path: Path) -> None:
     assert [read_index(frame.planes) for frame in frames] == list(range(4))
 
 
+@pytest.mark.slow
 def test_sources_that_were_forgotten_do_not_block(clip: Path, no_leaks: None) -> None:
     for number in range(30):
         source = VideoSource(clip)
