@@ -16,7 +16,11 @@ from benchmarks.program import our_command, read_report, run_program
 from benchmarks.record import Claim, Outcome, conduct
 from benchmarks.scene import make_inputs, read_frames, spent
 from losszero_rt.bundle import Bundle, find_bundle
-from losszero_rt.engine.openvino_facts import HINTS, capable_precisions, import_openvino
+from losszero_rt.engine.openvino_facts import (
+    HINTS,
+    capable_precisions,
+    openvino_core,
+)
 from losszero_rt.engine.openvino_graphs import read_graph
 
 MIN_RATIO = 0.9
@@ -94,7 +98,7 @@ def engine_costs(options: Options, bundle: Bundle) -> dict[str, float]:
 
 def _request(bundle: Bundle, *, maps: bool) -> Any:
     """Return a request on one thread, warmed up."""
-    core = import_openvino().Core()
+    core = openvino_core()
     model = read_graph(core, bundle)
     if not maps:
         model.remove_result(model.get_results()[1])

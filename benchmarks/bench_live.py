@@ -180,6 +180,7 @@ class Witness:
     """An outlet that remembers when each frame was ready, and how old it was then."""
 
     name = "witness"
+    saves = False
 
     def __init__(self) -> None:
         self.times_s: list[float] = []

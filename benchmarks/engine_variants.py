@@ -26,6 +26,7 @@ from losszero_rt.engine.openvino_facts import (
     capable_precisions,
     hint_of,
     import_openvino,
+    openvino_core,
     without_modules,
 )
 from losszero_rt.engine.openvino_graphs import holds, offered_precisions, roles_of
@@ -121,7 +122,7 @@ def _open_plain(subject: Subject, *, argmax: bool) -> Run:
     latter counts.
     """
     spec, network = subject.bundle.input_spec, load_bundle_network(subject.bundle)
-    ov = import_openvino()
+    import_openvino()
     with without_modules("openvino_telemetry"):
         from openvino.tools.ovc import convert_model
     graph = FullSizeGraph(network, spec.size).eval()
@@ -130,7 +131,7 @@ def _open_plain(subject: Subject, *, argmax: bool) -> Run:
         model = convert_model(graph, example_input=torch.zeros(1, 3, *spec.size))
     model.reshape([1, 3, *spec.size])
     settings = {"INFERENCE_PRECISION_HINT": hint_of(capable_precisions()[0]), **_ONE_THREAD}
-    request = ov.Core().compile_model(model, "CPU", settings).create_infer_request()
+    request = openvino_core().compile_model(model, "CPU", settings).create_infer_request()
     mean, std = (np.array(values, np.float32) * 255 for values in (spec.mean, spec.std))
 
     def find(values_NCHW: np.ndarray) -> np.ndarray:

@@ -32,7 +32,12 @@ from export.probes import draw_inputs
 from export.provenance import digest_of
 from losszero_rt.bundle import Bundle
 from losszero_rt.bundle.parity_rules import NIGHT_AGREEMENT_MIN, points_faults
-from losszero_rt.engine.openvino_facts import hint_of, import_openvino, without_modules
+from losszero_rt.engine.openvino_facts import (
+    hint_of,
+    import_openvino,
+    openvino_core,
+    without_modules,
+)
 from losszero_rt.errors import ModelError
 
 # Layers that stay floats, one try after the other.
@@ -199,7 +204,7 @@ def labels_in(model: Any, bundle: Bundle, *, hint: str) -> LabelsOf:
     """
     labelled = with_labels(model.clone(), size=bundle.labels_size)
     settings = {"INFERENCE_PRECISION_HINT": hint}
-    compiled = import_openvino().Core().compile_model(labelled, "CPU", settings)
+    compiled = openvino_core().compile_model(labelled, "CPU", settings)
     request = compiled.create_infer_request()
     return lambda inputs_1HWC: request.infer([inputs_1HWC])[0].copy()
 

@@ -19,7 +19,12 @@ import numpy as np
 from export.trace import CamsGraph, LogitsGraph
 from export.upsampling import merge_upsampling
 from losszero_rt.bundle import Bundle
-from losszero_rt.engine.openvino_facts import hint_of, import_openvino, without_modules
+from losszero_rt.engine.openvino_facts import (
+    hint_of,
+    import_openvino,
+    openvino_core,
+    without_modules,
+)
 from losszero_rt.engine.openvino_graphs import read_graph
 from losszero_rt.engine.openvino_sums import LOGITS
 from losszero_rt.engine.protocol import Precision
@@ -186,7 +191,7 @@ def cut_at_logits(
         ModelError: If its logits have no name: it was not written by :func:`with_labels`.
     """
     ov = import_openvino()
-    model = read_graph(ov.Core(), bundle, precision=precision)
+    model = read_graph(openvino_core(), bundle, precision=precision)
     others = [port.get_node().input_value(0) for port in model.outputs[1:]] if cams else []
     for node in model.get_ordered_ops():
         if node.get_friendly_name() == LOGITS:
@@ -200,7 +205,7 @@ def cut_at_logits(
 def cpu_facts() -> dict[str, Any]:
     """Return this CPU's ``device`` name and ``capabilities`` and OpenVINO's ``version``."""
     ov = import_openvino()
-    core = ov.Core()
+    core = openvino_core()
     return {
         "device": str(core.get_property("CPU", "FULL_DEVICE_NAME")),
         "capabilities": sorted(map(str, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))),
@@ -212,9 +217,8 @@ def run_logits(
     model: "openvino.Model", inputs: Sequence[np.ndarray], precision: Precision
 ) -> list[np.ndarray]:
     """Run a graph that ends in logits on uint8 (H, W, 3) pictures; float32 (1, C, h, w) each."""
-    ov = import_openvino()
     hint = {"INFERENCE_PRECISION_HINT": hint_of(precision)}
-    request = ov.Core().compile_model(model, "CPU", hint).create_infer_request()
+    request = openvino_core().compile_model(model, "CPU", hint).create_infer_request()
     return [request.infer([pixels_HWC[None]])[0].copy() for pixels_HWC in inputs]
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from losszero_rt.bundle import Bundle
+    from losszero_rt.network import NetworkSpec
 
 LAYER_INFO_NAME = "engine_layer_info.json"
 BUILD_TIMEOUT_S = 3600.0
@@ -86,39 +87,33 @@ def hardtanh_kept() -> Iterator[None]:
         table.update(kept)
 
 
-def exported(
-    graph: "nn.Module", *, size: tuple[int, int], batch: int, device: str
-) -> "tuple[torch.export.ExportedProgram, torch.Tensor]":
-    """Export a graph at one batch size; return it with the example it was exported with.
-
-    Args:
-        graph: From uint8 (N, H, W, 3) to int32 labels, and maps; on ``device``.
-        size: (H, W).
-        batch: N; static, because a dynamic one costs layers and re-records CUDA graphs.
-        device: Where the graph lies.
-    """
-    import torch
-
-    example = torch.zeros(batch, *size, 3, dtype=torch.uint8, device=device)
-    return exported_with(graph, example), example
-
-
 def exported_with(graph: "nn.Module", example: "torch.Tensor") -> "torch.export.ExportedProgram":
-    """Export a graph for inputs of just this shape and type."""
+    """Export a graph for inputs of just this shape and type.
+
+    A dynamic batch would cost layers and record CUDA graphs again.
+    """
     import torch
 
     with torch.no_grad():
         return torch.export.export(graph, (example,), strict=False)
 
 
-def example_for(bundle: "Bundle", request: EngineRequest) -> "torch.Tensor":
-    """Return what the graph of a request takes: pictures, or regions for a head."""
+def example_for(
+    request: EngineRequest, *, size: tuple[int, int], spec: "NetworkSpec"
+) -> "torch.Tensor":
+    """Return what the graph of a request takes: pictures, or regions for a head.
+
+    Args:
+        request: Its batch is how many of them.
+        size: (height, width) of the pictures.
+        spec: The network.
+    """
     import torch
 
     if request.part is None or request.part not in HEADS:
-        shape, dtype = (*bundle.input_spec.size, 3), torch.uint8
+        shape, dtype = (*size, 3), torch.uint8
     else:
-        shape, dtype = regions_shape(bundle.network_spec, request.part), dtype_of(request)
+        shape, dtype = regions_shape(spec, request.part), dtype_of(request)
     return torch.zeros(request.batch, *shape, dtype=dtype, device=request.device)
 
 
@@ -149,7 +144,7 @@ def build(request: EngineRequest) -> EngineFacts:
     if request.precision in QUANTISED:
         graph = quantise(graph, spec=bundle.input_spec, precision=request.precision)
     with exporting(request.precision):
-        example = example_for(bundle, request)
+        example = example_for(request, size=bundle.input_spec.size, spec=bundle.network_spec)
         program = exported_with(graph, example)
     timing_cache = cache_folder("tensorrt") / "timing.bin"
     with tempfile.TemporaryDirectory() as folder:

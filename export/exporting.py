@@ -42,6 +42,7 @@ from losszero_rt.bundle.parity_rules import run_faults
 from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
 from losszero_rt.engine import TrainedModel
 from losszero_rt.engine.openvino_facts import capable_precisions
+from losszero_rt.engine.openvino_graphs import left_out_of
 from losszero_rt.errors import ModelError, UsageError
 from losszero_rt.network.mask_rcnn_split import PARTS, is_split
 
@@ -164,9 +165,14 @@ def _prove(
     for engine, prove in PROOFS.items():
         if engine in bundle.engines:
             say(f"comparing the {engine} graph with the network")
-            parity[engine] = {**prove(request), "dataset": dataset}
+            found = prove(request)
             limit = built.get(engine, {}).get("graph", {"precision": "auto"})
-            facts = {**limit, **_graph_facts(parity[engine])}
+            facts = {**limit, **_graph_facts(found)}
+            for precision, fault in facts.get("left_out", {}).items():
+                say(f"{precision} is left out, it is not run: {fault}")
+            # What is left out belongs to the bundle, which may go without a proof.
+            found.pop("left_out", None)
+            parity[engine] = {**found, "dataset": dataset}
             built[engine] = {**built.get(engine, {}), "graph": facts}
     if "tensorrt" in bundle.engines:
         parity["tensorrt"] = prove_engines(bundle, config=config, dataset=dataset, say=say)
@@ -176,8 +182,8 @@ def _prove(
 def _graph_facts(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a manifest says of a graph that runs in every precision of its machine."""
     facts = {"precision_found": "+".join(record["precisions"])}
-    known = ("device", "capabilities", "version", "opset")
-    return facts | {name: record[name] for name in known if name in record}
+    known = ("left_out", "device", "capabilities", "version", "opset")
+    return facts | {name: record[name] for name in known if record.get(name)}
 
 
 def _score(
@@ -210,7 +216,7 @@ def _refuse_different(bundle: Bundle, parity: Mapping[str, Any], *, config: Expo
             for precision, found in record.get("precisions", {}).items()
             for fault in run_faults(precision, found)
         )
-    left_out = parity.get("openvino", {}).get("left_out", {})
+    left_out = left_out_of(bundle)
     if config.precision in left_out:
         faults = (*faults, f"openvino: {config.precision} {left_out[config.precision]}")
     if faults:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from losszero_rt.engine.openvino_facts import HINTS, import_openvino
+from losszero_rt.engine.openvino_facts import HINTS, import_openvino, openvino_core
 
 LAYER_TYPES = ("Convolution", "GroupConvolution", "MatMul")
 # What may lie between a layer and the operation that rounds its input.
@@ -94,5 +94,5 @@ def _is_rounded(node: Any) -> bool:
 
 
 def _logits(model: Any, inputs: Sequence[np.ndarray]) -> np.ndarray:
-    request = import_openvino().Core().compile_model(model, "CPU", _EXACT).create_infer_request()
+    request = openvino_core().compile_model(model, "CPU", _EXACT).create_infer_request()
     return np.concatenate([request.infer([pixels_HWC[None]])[0] for pixels_HWC in inputs])

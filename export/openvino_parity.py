@@ -23,8 +23,9 @@ from losszero_rt.engine import Engine, EngineOptions, Precision
 from losszero_rt.engine.openvino_facts import runs_as_asked
 from losszero_rt.engine.openvino_graphs import offered_precisions
 from losszero_rt.engine.openvino_objects import ObjectsOpenVinoEngine, open_on_openvino
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import ModelError, NotFiniteError
 from losszero_rt.network.mask_rcnn_split import is_split
+from losszero_rt.objects import Objects
 
 PROOF_TIMEOUT_S = 3600.0
 
@@ -75,30 +76,48 @@ def prove_parts(truth: Truth) -> dict[str, Any]:
     """Compare the compiled parts of a network that finds objects with the whole; see above.
 
     Objects hang on thresholds, so that arithmetic which no other network minds may lose some.
-    What is not equal enough is left out, with its fault: the engine never takes it by itself.
+    What is not equal enough, or overflows, is left out, with its fault: the engine never runs it.
+
+    Raises:
+        NotFiniteError: If a part overflows in fp32, which is all there is then.
     """
     bundle = truth.bundle
     precisions: dict[str, Any] = {}
     left_out: dict[str, str] = {}
     objects = true_objects(bundle, truth.inputs)
     for precision in offered_precisions(bundle):
-        candidate = Candidate(
-            open_labels=partial(_opened, bundle, precision),
-            logits_of=partial(_painted, bundle, precision=precision),
-        )
-        found = ask(candidate, truth=truth)
-        with _engine(bundle, precision, 1) as engine:
-            found["objects"] = compare_objects(
-                objects_of(engine, truth.inputs),
-                truth=objects,
-                score_min=bundle.network_spec.score_min,
-            )
+        try:
+            found = _found_in_parts(precision, truth=truth, objects=objects)
+        except NotFiniteError as error:
+            if precision == "fp32":
+                raise
+            left_out[precision] = error.fault
+            continue
         faults = [*run_faults(precision, found), *(points_faults(found) if truth.pictures else ())]
         if faults and precision != "fp32":
             left_out[precision] = "; ".join(faults)
         else:
             precisions[precision] = found
     return {**_record(bundle, truth=truth, precisions=precisions), "left_out": left_out}
+
+
+def _found_in_parts(
+    precision: Precision, *, truth: Truth, objects: Sequence[Objects]
+) -> dict[str, Any]:
+    """Return what is recorded of compiled parts in one precision."""
+    bundle = truth.bundle
+    candidate = Candidate(
+        open_labels=partial(_opened, bundle, precision),
+        logits_of=partial(_painted, bundle, precision=precision),
+    )
+    found = ask(candidate, truth=truth)
+    with _engine(bundle, precision, 1) as engine:
+        found["objects"] = compare_objects(
+            objects_of(engine, truth.inputs),
+            truth=objects,
+            score_min=bundle.network_spec.score_min,
+        )
+    return found
 
 
 def _painted(

@@ -79,6 +79,7 @@ def prove(request: ProofRequest) -> dict[str, Any]:
     names, facts = bundle.engines["tensorrt"], bundle.built["tensorrt"]
     split = is_split(bundle.network_spec)
     logits = [] if split else twin_logits(request)(truth.inputs)
+    objects = true_objects(bundle, truth.inputs) if split else []
     record: dict[str, Any] = {
         **bundle.parity_head("tensorrt"),
         "reference": "eager fp32",
@@ -96,7 +97,7 @@ def prove(request: ProofRequest) -> dict[str, Any]:
             if split:
                 found["objects"] = compare_objects(
                     objects_of(engine, truth.inputs),
-                    truth=true_objects(bundle, truth.inputs),
+                    truth=objects,
                     score_min=bundle.network_spec.score_min,
                 )
             record["precisions"][key] = found

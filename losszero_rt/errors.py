@@ -67,6 +67,26 @@ class ModelError(LossZeroError):
     exit_code = ExitCode.MODEL
 
 
+class NotFiniteError(ModelError):
+    """A network overflows: its labels would look like any others (exit 4).
+
+    Args:
+        what: What overflows.
+        precision: What executes.
+
+    Attributes:
+        fault: The first beat, without its subject.
+    """
+
+    def __init__(self, what: str, *, precision: str) -> None:
+        self.fault = f"overflows in {precision}: its values are not finite"
+        super().__init__(
+            f"{what} {self.fault}",
+            accepted="arithmetic that holds what the network computes",
+            remedy="--precision fp32" if precision != "fp32" else "losszero-rt verify MODEL",
+        )
+
+
 class OutputError(LossZeroError):
     """An output cannot be written or does not hold what it must (exit 5)."""
 

@@ -9,6 +9,7 @@ from losszero_rt.errors import (
     InputError,
     LossZeroError,
     ModelError,
+    NotFiniteError,
     OutputError,
     UsageError,
     clean_text,
@@ -29,6 +30,17 @@ def test_each_error_has_its_exit_code(kind: type[LossZeroError], code: int) -> N
 def test_message_has_three_beats_on_one_line() -> None:
     error = InputError("x.txt\nis no video.", accepted="mp4, mkv", remedy="convert it")
     assert str(error) == "x.txt is no video. mp4, mkv. convert it"
+
+
+@pytest.mark.parametrize(
+    ("precision", "remedy"), [("bf16", "--precision fp32"), ("fp32", "losszero-rt verify MODEL")]
+)
+def test_an_overflow_says_what_may_help_where_it_happened(precision: str, remedy: str) -> None:
+    error = NotFiniteError("the network", precision=precision)
+    assert error.exit_code == 4
+    assert error.fault == f"overflows in {precision}: its values are not finite"
+    assert str(error).startswith(f"the network {error.fault}. ")
+    assert str(error).endswith(remedy)
 
 
 @given(st.text())

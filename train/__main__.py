@@ -1,6 +1,5 @@
 """Command line of the training room: ``python -m train COMMAND``; one file a command."""
 
-import os
 import sys
 
 import click
@@ -58,19 +57,16 @@ def answer() -> int:
     except LossZeroError as error:
         click.echo(f"error: {error}", err=True)
         return error.exit_code
-    except BrokenPipeError:
-        # Or Python would complain of it once more when it closes its output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.INTERNAL
 
 
 def _resumption(words: list[str]) -> str:
     """Return how a command goes on after a stop."""
     asked = main.commands.get(words[0]) if words else None
     can_resume = asked is not None and any(option.name == "resume" for option in asked.params)
-    if can_resume and "--resume" not in words:
-        return "go on by the same command with --resume"
-    return "go on by the same command"
+    if not can_resume or "--resume" in words:
+        return "go on by the same command"
+    instead = " in place of --force" if "--force" in words else ""
+    return f"go on by the same command with --resume{instead}"
 
 
 if __name__ == "__main__":

@@ -17,10 +17,15 @@ from losszero_rt.network import build_network
 from train.datasets.picture import LabelledPicture
 from train.evaluate import score
 from train.seen import SEEN_KEY, seen_in, seen_record
+from train.shifting import SHIFTS_KEY, shift_logits
 
 
 def average_checkpoints(
-    folders: Sequence[Path], *, out: Path, val: Sequence[LabelledPicture]
+    folders: Sequence[Path],
+    *,
+    out: Path,
+    val: Sequence[LabelledPicture],
+    shifts: Mapping[str, float] | None = None,
 ) -> Checkpoint:
     """Write a checkpoint whose weights are the mean of several, scored anew.
 
@@ -28,12 +33,15 @@ def average_checkpoints(
         folders: Checkpoints of one network, input and classes; two or more.
         out: Folder of the checkpoint to write.
         val: Pictures to score it on, none of them trained on.
+        shifts: What to add to the logits of the mean, by class name; see
+            :func:`train.shifting.shift_logits`.
 
     Returns:
         The record as written.
 
     Raises:
-        ModelError: If there are fewer than two, or they are not of one kind.
+        ModelError: If there are fewer than two, or they are not of one kind, or cannot be shifted.
+        UsageError: If a shift is of no class or no number.
     """
     loaded = [load_network(folder) for folder in folders]
     if len(loaded) < 2:
@@ -52,14 +60,18 @@ def average_checkpoints(
     weights = mean_of([network.state_dict() for network, _ in loaded])
     network = build_network(first.network)
     network.load_state_dict(weights, strict=True)
+    data = _joined_data([checkpoint for _, checkpoint in loaded])
+    if shifts:
+        shift_logits(network, shifts=shifts, classes=first.classes)
+        data[SHIFTS_KEY] = dict(sorted(shifts.items()))
     scores = score(network, val, spec=first.input, classes=first.classes)
     record = replace(
         first,
         scores=scores.as_dict(),
-        data=_joined_data([checkpoint for _, checkpoint in loaded]),
+        data=data,
         epoch=max(checkpoint.epoch for _, checkpoint in loaded),
     )
-    return write_checkpoint(out, checkpoint=record, weights=weights)
+    return write_checkpoint(out, checkpoint=record, weights=network.state_dict())
 
 
 def _joined_data(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:

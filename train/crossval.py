@@ -27,7 +27,7 @@ from train.datasets import (
     read_split,
     write_split,
 )
-from train.datasets.leaks import find_leaks, near_duplicates
+from train.datasets.leaks import NearDuplicate, find_leaks
 from train.loop import Accelerator, is_done, train
 from train.scored import Scored, joined, read_scored, score_all, write_scored
 from train.state import Progress, has_state
@@ -86,6 +86,7 @@ def cross_validate(
     *,
     pictures: PictureSet,
     split: Split,
+    duplicates: Sequence[NearDuplicate],
     source: SourceName,
     others: Mapping[SourceName, Sequence[LabelledPicture]],
     out: Path,
@@ -102,6 +103,7 @@ def cross_validate(
             before.
         pictures: What is divided into folds.
         split: The folds.
+        duplicates: The near-duplicates among ``pictures``.
         source: The name of ``pictures`` among the sources of the stages.
         others: Pictures that every fold trains on, and that are never scored.
         out: Gets ``split.json`` and one folder a fold.
@@ -118,11 +120,11 @@ def cross_validate(
         UsageError: If ``out`` holds something and ``resume`` is not set, or other folds.
         InputError: If the split cuts through a ride, or parts near-duplicates.
     """
-    check_leaks(split, pictures)
+    deadline_s = now_s() + time_limit_s
+    check_leaks(split, pictures, duplicates=duplicates)
     stages = [replace(stage, patience=None) for stage in stages]
     training = partial(train, accelerator=accelerator, workers=workers)
     _claim(out, split, stages, resume=resume)
-    deadline_s = now_s() + time_limit_s
     done: list[Fold] = []
     for index in range(1, len(split.parts) + 1):
         trained_on, kept = (pictures.subset(names) for names in split.fold(index))
@@ -142,15 +144,17 @@ def _named(say: Callable[[str], object], index: int) -> Callable[[str], object]:
     return lambda line: say(f"fold {index}: {line}")
 
 
-def fold_split(pictures: PictureSet, *, folds: int, seed: int = 1) -> Split:
+def fold_split(
+    pictures: PictureSet, *, folds: int, duplicates: Sequence[NearDuplicate], seed: int = 1
+) -> Split:
     """Divide pictures into folds: rides and near-duplicates stay together."""
-    joined_names = [(pair.first, pair.second) for pair in near_duplicates(pictures)]
+    joined_names = [(pair.first, pair.second) for pair in duplicates]
     return make_split(pictures, folds=folds, seed=seed, joined=joined_names)
 
 
-def check_leaks(split: Split, pictures: PictureSet) -> None:
+def check_leaks(split: Split, pictures: PictureSet, *, duplicates: Sequence[NearDuplicate]) -> None:
     """Raise InputError if a ride, or two pictures that are nearly the same, lie in two folds."""
-    leaks = find_leaks(pictures, split, duplicates=near_duplicates(pictures))
+    leaks = find_leaks(pictures, split, duplicates=duplicates)
     if leaks:
         raise InputError(
             f"folds share what they must not: {'; '.join(map(str, leaks))}",

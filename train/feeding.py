@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from typing import Any
@@ -85,7 +86,7 @@ def batches_from(
     loader: DataLoader[Batch | LossZeroError] = DataLoader(
         batches, batch_size=None, sampler=steps, collate_fn=_as_it_is, **options
     )
-    with signals_held():
+    with signals_held() if workers else nullcontext():
         drawn = iter(loader)
     for batch in drawn:
         if isinstance(batch, LossZeroError):

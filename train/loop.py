@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from losszero_rt.errors import ModelError
+from losszero_rt.stopping import StopSwitch
 from train.batch import Batch
 from train.clock import Clock
 from train.config import TrainConfig
@@ -29,7 +30,7 @@ from train.losses import segmentation_loss
 from train.sampling import Sampler
 from train.session import Session
 from train.state import Progress, has_state
-from train.stopping import StoppedError, StopSwitch
+from train.stopping import PROMISE, StoppedError
 from train.tracking import Tracker
 
 __all__ = ["Accelerator", "Data", "open_session", "take_step", "train"]
@@ -45,6 +46,7 @@ def train(
     data: Data,
     out: Path,
     resume: bool = False,
+    session: Session | None = None,
     start_from: Mapping[str, torch.Tensor] | None = None,
     time_limit_s: float = math.inf,
     save_every_s: float = 300.0,
@@ -53,7 +55,6 @@ def train(
     accelerator: Accelerator = "auto",
     devices: int = 1,
     workers: int = 0,
-    cam_class: str | None = None,
 ) -> Progress:
     """Train a network, or go on with it, and return where it stands.
 
@@ -62,6 +63,8 @@ def train(
         data: What to do it with, the same in every process.
         out: Folder that gets ``last``, ``best``, ``best-boundary``, ``state``, ``history.json``.
         resume: Go on from ``out/state``; without one the training begins, and says so.
+        session: This training, opened already by :func:`open_session`, which was told then what
+            ``start_from``, ``accelerator`` and ``devices`` say otherwise.
         start_from: Weights to start from instead of the configured encoder weights.
         time_limit_s: Stop after this time of this call, state written, but not before a step.
         save_every_s: Write the state this often within an epoch, besides at the end of each; a
@@ -71,20 +74,20 @@ def train(
         accelerator: What to train on; ``auto`` takes the fastest there is.
         devices: How many of them. Under torchrun it decides, not this.
         workers: Processes that draw samples beside each device; 0 draws them in between.
-        cam_class: Class whose heat the panels show; None takes each epoch's weakest.
 
     Raises:
         ModelError: If ``resume`` finds the state of another training; see also :func:`take_step`.
-        StoppedError: If a signal asked for it; the state is written first.
+        StoppedError: If a signal asked for it; the state is written first. Only in the process
+            that leads; the others return.
     """
     clock = Clock(time_limit_s=time_limit_s, save_every_s=save_every_s)
-    session = open_session(config, start_from, accelerator=accelerator, devices=devices)
-    session.cam_class = None if cam_class is None else config.classes.id_of(cam_class)
+    if session is None:
+        session = open_session(config, start_from, accelerator=accelerator, devices=devices)
     if resume:
         _restore(session, data=data, out=out, say=say)
     progress, pace = session.progress, Pace(session.progress.step)
     clock.start(elapsed_s=progress.elapsed_s)
-    with StopSwitch() as stop, closing(_batches(session, data, workers)) as batches:
+    with StopSwitch(promise=PROMISE) as stop, closing(_batches(session, data, workers)) as batches:
         while not is_done(progress, config):
             loss = take_step(session, next(batches))
             progress.elapsed_s = clock.elapsed_s
@@ -100,7 +103,8 @@ def train(
             if over:
                 break
     session.fabric.barrier()
-    if stop.exit_code is not None:
+    # Alone, for it ends all as soon as another ends otherwise than well.
+    if stop.exit_code is not None and session.team.leads:
         told = f"stopped by a signal after step {progress.step} of {config.num_steps}"
         raise StoppedError(stop.exit_code, told=f"{told}, the state is written")
     return progress
@@ -159,7 +163,8 @@ def take_step(session: Session, batch: Batch) -> float:
     value = loss.item()
     # The gradients are those of all processes, so they all see the same norm.
     is_sound = math.isfinite(value) and math.isfinite(norm)
-    has_exploded = math.isfinite(value) and abs(value) > LOSS_MAX
+    # Losses are their own, and who ended alone would leave the others waiting.
+    has_exploded = session.agree(math.isfinite(value) and abs(value) > LOSS_MAX)
     if has_exploded or (not is_sound and config.precision != "fp16"):
         raise _unsound(config, step, loss=value, norm=norm)
     # Loss scaling of fp16 finds its scale by overflowing now and then, and skips such steps.
@@ -178,10 +183,14 @@ def take_step(session: Session, batch: Batch) -> float:
 def _unsound(config: TrainConfig, step: int, *, loss: float, norm: float) -> ModelError:
     slower = "start again with a lower learning rate"
     is_loss = not abs(loss) <= LOSS_MAX  # NaN is no number that is smaller.
+    if is_loss:
+        told = f"the loss of step {step} is {loss:.4g}"
+    elif math.isfinite(norm):
+        told = f"the loss of step {step} is beyond {LOSS_MAX:g} in another process"
+    else:
+        told = f"the gradients of step {step} are not finite: their norm is {norm}"
     return ModelError(
-        f"the loss of step {step} is {loss:.4g}"
-        if is_loss
-        else f"the gradients of step {step} are not finite: their norm is {norm}",
+        told,
         remedy=slower
         if config.precision == "fp32"
         else f"--resume with --precision fp32, or {slower}",

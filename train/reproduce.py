@@ -15,7 +15,6 @@ from train.data import Data
 from train.fitting import with_epochs
 from train.loop import train
 from train.recipes import recipe
-from train.shifting import shift_checkpoint
 from train.state import has_state
 
 
@@ -134,11 +133,7 @@ def reproduce(
         if _epochs_done(folder) < config.num_epochs:
             return None
     folders = [out / stage / "last" for stage in receipt.averaged]
-    final = out / "final"
-    mean = average_checkpoints(folders, out=final, val=data.val)
-    if not receipt.shifts:
-        return mean
-    return shift_checkpoint(final, shifts=receipt.shifts, out=final, val=data.val).checkpoint
+    return average_checkpoints(folders, out=out / "final", val=data.val, shifts=receipt.shifts)
 
 
 def _receipt(name: str) -> Receipt:

@@ -47,6 +47,14 @@ class Session:
         """The processes that share the training."""
         return Team(rank=self.fabric.global_rank, size=self.fabric.world_size, total=self._total)
 
+    def show_heat_of(self, name: str | None) -> None:
+        """Choose the class whose heat the panels show; None takes each epoch's weakest.
+
+        Raises:
+            UsageError: If there is no such class.
+        """
+        self.cam_class = None if name is None else self.config.classes.id_of(name)
+
     @property
     def learns_objects(self) -> bool:
         """Whether the network says its own losses, given the objects of a picture."""

@@ -163,7 +163,7 @@ def live(
     files = {name: options.pop(name) for name in ("cert", "key")}
     config = LiveConfig(serve=serve is not None, **options)
     page = None if serve is None else open_page(serve, token=token, **files)
-    lines_go_out = options["json"] is not None and is_standard_output(options["json"])
+    lines_go_out = is_standard_output(options["json"])
     printer = Printer(verbose=verbose, quiet=quiet, lines_go_out=lines_go_out)
     report = run_live(
         source,

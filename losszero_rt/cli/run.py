@@ -96,7 +96,7 @@ def run(
     from losszero_rt.pipeline.config import RunConfig
     from losszero_rt.pipeline.json_lines import is_standard_output
 
-    lines_go_out = options["json"] is not None and is_standard_output(options["json"])
+    lines_go_out = is_standard_output(options["json"])
     printer = Printer(verbose=verbose, quiet=quiet, lines_go_out=lines_go_out)
     report = run_job(list(sources), config=RunConfig(**options), progress=printer)
     if report is None:

@@ -18,7 +18,7 @@ from losszero_rt.engine.torch_facts import (
     find_device,
     import_torch,
 )
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import ModelError, NotFiniteError
 from losszero_rt.network import (
     DetectedObjects,
     ObjectNetwork,
@@ -138,11 +138,7 @@ class EagerEngine:
     def _check_finite(self, logits_NCHW: "torch.Tensor") -> None:
         """Refuse logits that overflowed: they would become labels like any others."""
         if not bool(logits_NCHW.isfinite().all()):
-            raise ModelError(
-                f"the network overflows in {self._info.precision}: its logits are not finite",
-                accepted="arithmetic that holds what the network computes",
-                remedy="--precision fp32",
-            )
+            raise NotFiniteError("the network", precision=self._info.precision)
 
     def _normalise(self, inputs_NHWC: np.ndarray) -> "torch.Tensor":
         import torch

@@ -26,7 +26,7 @@ class Score:
     Attributes:
         of: Engine and precision that were scored, such as ``openvino int8``, or ``fp32 weights``.
         miou: Mean IoU, 0..1.
-        miou_ci95: Its 95 % interval; None where only the difference to the weights was recorded.
+        miou_ci95: Its 95 % interval; None where none was recorded.
         n: Pictures.
         dataset: Which pictures.
     """
@@ -67,26 +67,18 @@ def score_of(model: Model, engine: EngineInfo) -> Score | None:
 
 def weights_score(model: Model) -> Score | None:
     """Return the score of the weights in fp32; None where they were not scored."""
-    return _score(model.scores, of=WEIGHTS_ALONE, miou=_number(model.scores.get("miou")))
+    return _score(model.scores, of=WEIGHTS_ALONE)
 
 
 def compiled_scores(bundle: Bundle, engine: str) -> dict[str, Score]:
-    """Return the scores of a compiled engine by row of its parity record.
-
-    Records from before scores were kept in them say by how many points the mean IoU differs from
-    that of the weights; on the same pictures that is a score too, without an interval.
-    """
-    record, weights = bundle.parity_record(engine), weights_score(bundle)
+    """Return the scores of a compiled engine by row of its parity record."""
+    record = bundle.parity_record(engine)
     rows = record.get("precisions", {})
     found: dict[str, Score] = {}
     for row, facts in rows.items() if isinstance(rows, Mapping) else ():
         facts = facts if isinstance(facts, Mapping) else {}
         places = {"n": record.get("n"), "dataset": record.get("dataset")}
-        miou, points = _number(facts.get("miou")), _number(facts.get("miou_points"))
-        if miou is None and points is not None and weights is not None:
-            same = (weights.n, weights.dataset) == tuple(places.values())
-            miou = round(weights.miou + points / 100, 6) if same else None
-        score = _score({**facts, **places}, of=f"{engine} {row}", miou=miou)
+        score = _score({**facts, **places}, of=f"{engine} {row}")
         if score is not None:
             found[str(row)] = score
     return found
@@ -101,7 +93,8 @@ def _row_of(engine: EngineInfo) -> str:
     return most if runs_as_asked(engine.precision, asked=most) else ""
 
 
-def _score(facts: Mapping[str, Any], *, of: str, miou: float | None) -> Score | None:
+def _score(facts: Mapping[str, Any], *, of: str) -> Score | None:
+    miou = _number(facts.get("miou"))
     if miou is None or not 0 <= miou <= 1:
         return None
     n, dataset = facts.get("n"), facts.get("dataset")

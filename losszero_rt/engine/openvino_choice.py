@@ -32,8 +32,9 @@ from losszero_rt.engine.protocol import EngineOptions, Precision
 from losszero_rt.errors import ModelError, OutputError
 from losszero_rt.timings import now_s
 
-# What measuring may add to the first start, beside the one graph that is compiled anyway.
-BUDGET_S = 1.5
+# What measuring may add to the first start, beside the one graph that is compiled anyway. On two
+# cores all of the model that ships takes 2 s of it; with less, a first start would not settle.
+BUDGET_S = 4.0
 # So many starts may go on with a measurement that there was no time to finish.
 NUM_STARTS_MAX = 4
 # Begins the line that is said then.

@@ -7,7 +7,8 @@ Shape letters: N frames of a batch, H, W height and width of the input, h, w of 
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -16,46 +17,46 @@ import numpy as np
 from losszero_rt.bundle import Bundle
 from losszero_rt.cores import num_cores
 from losszero_rt.engine.openvino_choice import choose
-from losszero_rt.engine.openvino_facts import executed_precision, first_line, import_openvino
+from losszero_rt.engine.openvino_facts import (
+    executed_precision,
+    first_line,
+    import_openvino,
+    openvino_core,
+)
 from losszero_rt.engine.openvino_graphs import holds
 from losszero_rt.engine.openvino_sums import check_sums, sums_port
 from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, check_class
+from losszero_rt.engine.torch_facts import INSTALL
 from losszero_rt.errors import ModelError
 from losszero_rt.network.mask_rcnn_split import is_split
+from losszero_rt.timings import now_s
 
 if TYPE_CHECKING:
     import openvino
 
-INSTALL = "pip install -e '.[export]' in the checkout"
+# From a request that is done to labels (n, h, w) that the caller owns, and extras.
+Read = Callable[["openvino.InferRequest"], tuple[np.ndarray, Extras]]
 
 
 class OpenVinoTicket:
     """One submission under way.
 
     Args:
-        request: Started with the frames of the submission.
-        num_frames: Frames submitted; the rest of the batch is padding.
-        watched: The class whose activation maps are wanted; None for none.
+        request: Started with the frames of the submission; nobody else uses it until it was read.
+        read: Reads it once it is done.
         free: Where the request goes back to once it was read.
-        sums: Output that holds the sums of the logits; None where they are not looked at.
-        precision: What executes, for a message.
     """
 
     def __init__(
         self,
         request: "openvino.InferRequest",
         *,
-        num_frames: int,
-        watched: int | None,
+        read: Read,
         free: "deque[openvino.InferRequest]",
-        sums: int | None,
-        precision: str,
     ) -> None:
         self._request: openvino.InferRequest | None = request
-        self._num_frames = num_frames
-        self._watched = watched
+        self._read = read
         self._free = free
-        self._sums, self._precision = sums, precision
         self._extras = Extras()
         self._labels_Nhw: np.ndarray | None = None
         self._infer_ms = 0.0
@@ -66,14 +67,9 @@ class OpenVinoTicket:
             request, self._request = self._request, None
             try:
                 request.wait()
-                if self._sums is not None:
-                    sums_N = request.get_output_tensor(self._sums).data[: self._num_frames]
-                    check_sums(sums_N, precision=self._precision)
-                self._labels_Nhw = request.get_output_tensor(0).data[: self._num_frames].copy()
-                if self._watched is not None:
-                    cams_NCHW = request.get_output_tensor(1).data[: self._num_frames]
-                    self._extras = Extras(cams_NHW=cams_NCHW[:, self._watched].copy())
-                self._infer_ms = float(request.latency)
+                start_s = now_s()
+                self._labels_Nhw, self._extras = self._read(request)
+                self._infer_ms = float(request.latency) + (now_s() - start_s) * 1e3
             except RuntimeError as error:
                 raise ModelError(f"the openvino engine failed: {first_line(error)}") from error
             finally:
@@ -83,13 +79,39 @@ class OpenVinoTicket:
 
     @property
     def extras(self) -> Extras:
-        """What came beside the labels."""
+        """What came beside the labels; known after :meth:`result`."""
         return self._extras
 
     @property
     def infer_ms(self) -> float:
-        """Time the submission spent in the engine, milliseconds; known after :meth:`result`."""
+        """Time in the graph and in reading it, milliseconds; known after :meth:`result`."""
         return self._infer_ms
+
+
+def started(
+    requests: "Sequence[openvino.InferRequest]",
+    free: "deque[openvino.InferRequest]",
+    inputs_NHWC: np.ndarray,
+) -> "openvino.InferRequest":
+    """Start a free request with the frames of a submission.
+
+    Args:
+        requests: All of an engine; none once it is closed.
+        free: Those of them that nobody waits for; one of them is taken.
+        inputs_NHWC: uint8 (n, H, W, 3), at most as many as the batch.
+
+    Raises:
+        ModelError: If none is free.
+    """
+    if not free:
+        raise ModelError(
+            "the openvino engine has no free request",
+            accepted=f"at most {len(requests)} unread tickets on an open engine",
+        )
+    request = free.popleft()
+    request.get_input_tensor(0).data[: len(inputs_NHWC)] = inputs_NHWC
+    request.start_async()
+    return request
 
 
 class OpenVinoEngine:
@@ -111,7 +133,7 @@ class OpenVinoEngine:
         if fault:
             raise ModelError(fault, accepted="a bundle with an OpenVINO graph, on a CPU")
         ov = import_openvino()
-        core = ov.Core()
+        core = openvino_core()
         threads = options.threads or num_cores()
         choice, compiled = choose(
             core, bundle, options=options, threads=threads, say=say or (lambda _: None)
@@ -147,22 +169,22 @@ class OpenVinoEngine:
 
     def submit(self, inputs_NHWC: np.ndarray) -> OpenVinoTicket:
         """Start one batch; see the protocol. Hot path: shape and dtype are the caller's promise."""
-        if not self._free:
-            raise ModelError(
-                "the openvino engine has no free request",
-                accepted=f"at most {len(self._requests)} unread tickets on an open engine",
-            )
-        request = self._free.popleft()
-        request.get_input_tensor(0).data[: len(inputs_NHWC)] = inputs_NHWC
-        request.start_async()
-        return OpenVinoTicket(
-            request,
-            num_frames=len(inputs_NHWC),
-            watched=self._watched,
-            free=self._free,
-            sums=self._sums,
-            precision=self._info.precision,
-        )
+        request = started(self._requests, self._free, inputs_NHWC)
+        read = partial(self._read, num_frames=len(inputs_NHWC), watched=self._watched)
+        return OpenVinoTicket(request, read=read, free=self._free)
+
+    def _read(
+        self, request: "openvino.InferRequest", *, num_frames: int, watched: int | None
+    ) -> tuple[np.ndarray, Extras]:
+        """Copy what a request found; the rest of its batch is padding."""
+        if self._sums is not None:
+            sums_N = request.get_output_tensor(self._sums).data[:num_frames]
+            check_sums(sums_N, precision=self._info.precision)
+        labels_Nhw: np.ndarray = request.get_output_tensor(0).data[:num_frames].copy()
+        if watched is None:
+            return labels_Nhw, Extras()
+        cams_NCHW = request.get_output_tensor(1).data[:num_frames]
+        return labels_Nhw, Extras(cams_NHW=cams_NCHW[:, watched].copy())
 
     def watch(self, class_id: int | None) -> None:
         """Give class activation maps of a class from now on; see the protocol.

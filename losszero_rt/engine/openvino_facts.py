@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,22 @@ def import_openvino() -> ModuleType:
         ) from error
 
 
+@cache
+def openvino_core() -> "openvino.Core":
+    """Return OpenVINO's core: one for all that this process compiles, and never freed.
+
+    Each core gives the thread that first uses it a stack for signals, and takes its memory away in
+    the end. Where several go in another order than they came, the thread is left with the stack of
+    one that is gone, and the next signal, such as Ctrl-C, is a segmentation fault (OpenVINO 2026.2,
+    ``intel_cpu/src/sigstack_manager.cpp``).
+
+    Raises:
+        ModelError: If openvino is not installed.
+    """
+    core: openvino.Core = import_openvino().Core()
+    return core
+
+
 @contextmanager
 def without_modules(*names: str) -> Iterator[None]:
     """Make ``import`` of some modules fail inside a ``with`` block."""
@@ -60,7 +77,7 @@ def without_modules(*names: str) -> Iterator[None]:
 
 def capable_precisions() -> tuple[Precision, ...]:
     """Return the arithmetic that this CPU has, the fastest first."""
-    capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return tuple(p for p in _FASTEST_FIRST if _CAPABILITIES[p] in capabilities)
 
 
@@ -114,7 +131,7 @@ def openvino_facts() -> dict[str, Any]:
     """Return version and devices for ``doctor``; says so where something is absent."""
     try:
         ov = import_openvino()
-        core = ov.Core()
+        core = openvino_core()
         devices = {
             device: f"{core.get_property(device, 'FULL_DEVICE_NAME')}: "
             + " ".join(sorted(core.get_property(device, "OPTIMIZATION_CAPABILITIES")))

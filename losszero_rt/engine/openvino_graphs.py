@@ -83,12 +83,22 @@ def precision_limit(bundle: Bundle) -> str:
     return asked if isinstance(asked, str) else "auto"
 
 
+def left_out_of(bundle: Bundle) -> Mapping[str, str]:
+    """Return the floats in which an export found another network, each with what was wrong."""
+    facts = bundle.built.get(ENGINE, {}).get(FLOAT_ROLES[0], {})
+    found = facts.get("left_out") if isinstance(facts, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def offered_precisions(bundle: Bundle) -> tuple[Precision, ...]:
-    """Return what this CPU can run of a bundle, floats first and the fastest of them first."""
+    """Return what this CPU can run of a bundle, floats first and the fastest of them first.
+
+    Without what its export left out, and within the limit that it was exported with.
+    """
     int8: tuple[Precision, ...] = ("int8",) if multiplies_int8() and holds(bundle, "int8") else ()
     found: tuple[Precision, ...] = (*capable_precisions(), *int8)
-    limits = FLOAT_LIMITS.get(precision_limit(bundle), found)
-    return tuple(precision for precision in found if precision in limits)
+    limits, left_out = FLOAT_LIMITS.get(precision_limit(bundle), found), left_out_of(bundle)
+    return tuple(p for p in found if p in limits and p not in left_out)
 
 
 def proved_precisions(bundle: Bundle) -> tuple[Precision, ...]:
@@ -105,7 +115,8 @@ def require_offered(bundle: Bundle, asked: Precision) -> None:
     """Check that a bundle can run here in the precision that was asked for.
 
     Raises:
-        ModelError: If it cannot; says whether the CPU or the bundle is what lacks it.
+        ModelError: If it cannot; says whether the CPU or the bundle is what lacks it, or what
+            the export found wrong with it.
     """
     offered = offered_precisions(bundle)
     if asked in offered:
@@ -113,11 +124,14 @@ def require_offered(bundle: Bundle, asked: Precision) -> None:
     lacking = f"which {bundle.path} holds no graph for"
     if asked not in (*capable_precisions(), *(("int8",) if multiplies_int8() else ())):
         lacking = "which this CPU does not have"
+    elif asked in left_out_of(bundle):
+        lacking = f"in which this network is another one: {left_out_of(bundle)[asked]}"
     elif precision_limit(bundle) in FLOAT_LIMITS:
         lacking = f"but {bundle.path} was exported with --precision {precision_limit(bundle)}"
     raise ModelError(
         f"precision {asked} was asked for, {lacking}",
         accepted=f"precisions: auto, {', '.join(offered)}",
+        remedy="leave --precision away, or --precision fp32",
     )
 
 

@@ -9,6 +9,7 @@ labels, R regions, S their side.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,23 +19,27 @@ from losszero_rt.cores import num_cores
 from losszero_rt.engine.eager_engine import to_objects
 from losszero_rt.engine.openvino_blobs import compile_cached
 from losszero_rt.engine.openvino_choice import precisions_of, streams_of
-from losszero_rt.engine.openvino_engine import OpenVinoEngine, device_fault, why_not
-from losszero_rt.engine.openvino_facts import executed_precision, first_line, import_openvino
+from losszero_rt.engine.openvino_engine import (
+    OpenVinoEngine,
+    OpenVinoTicket,
+    device_fault,
+    started,
+    why_not,
+)
+from losszero_rt.engine.openvino_facts import executed_precision, import_openvino, openvino_core
 from losszero_rt.engine.openvino_graphs import GraphSpec, input_shape
-from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, Precision
+from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras
 from losszero_rt.errors import ModelError
-from losszero_rt.network import upsample_logits
+from losszero_rt.network import no_linear_head, upsample_logits
 from losszero_rt.network.mask_rcnn_split import (
     HEADS,
     LEVELS,
-    Head,
     Part,
     SplitNetwork,
     in_pieces,
     is_split,
     num_regions,
 )
-from losszero_rt.timings import now_s
 
 if TYPE_CHECKING:
     import torch
@@ -42,60 +47,6 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 # What a report says of a network that is compiled in parts.
 COMPILED = "trunk, box head, mask head; anchors, overlaps and RoIAlign run in torch"
-
-
-class ObjectsTicket:
-    """One submission under way.
-
-    Args:
-        request: Started with the frames of the submission; nobody else uses it until it was read.
-        num_frames: Frames submitted; the rest of the batch is padding.
-        finish: From what the trunk found, N frames each, to labels and extras.
-        free: Where the request goes back to once it was read.
-    """
-
-    def __init__(
-        self,
-        request: Any,
-        *,
-        num_frames: int,
-        finish: Callable[[list[np.ndarray]], tuple[np.ndarray, Extras]],
-        free: deque[Any],
-    ) -> None:
-        self._request: Any = request
-        self._num_frames = num_frames
-        self._finish = finish
-        self._free = free
-        self._labels_Nhw: np.ndarray | None = None
-        self._extras = Extras()
-        self._infer_ms = 0.0
-
-    def result(self) -> np.ndarray:
-        """Wait, then return the labels, uint8 (n, h, w), owned by the caller."""
-        if self._request is not None:
-            request, self._request = self._request, None
-            try:
-                request.wait()
-                start_s = now_s()
-                trunk = [one[: self._num_frames] for one in _outputs(request)]
-                self._labels_Nhw, self._extras = self._finish(trunk)
-                self._infer_ms = float(request.latency) + (now_s() - start_s) * 1e3
-            except RuntimeError as error:
-                raise ModelError(f"the openvino engine failed: {first_line(error)}") from error
-            finally:
-                self._free.append(request)
-        assert self._labels_Nhw is not None, "the first result() raised"
-        return self._labels_Nhw
-
-    @property
-    def extras(self) -> Extras:
-        """The objects, if they were asked for; known after :meth:`result`."""
-        return self._extras
-
-    @property
-    def infer_ms(self) -> float:
-        """Time in the trunk and all that follows, milliseconds; known after :meth:`result`."""
-        return self._infer_ms
 
 
 class ObjectsOpenVinoEngine:
@@ -119,24 +70,29 @@ class ObjectsOpenVinoEngine:
         import torch
 
         ov = import_openvino()
-        self._core, self._bundle, self._say = ov.Core(), bundle, say or (lambda _: None)
+        self._core, self._bundle, self._say = openvino_core(), bundle, say or (lambda _: None)
         self._threads = options.threads or num_cores()
         # What lies between the parts runs while the trunk of the next frame does.
         torch.set_num_threads(self._threads)
         self._precision = precisions_of(bundle, options)[0]
-        _check_left_out(bundle, self._precision)
         self._gives_objects = options.objects
         streams = streams_of(options, self._threads)[0]
         trunk = self._compiled("trunk", num=options.batch, streams=streams)
-        heads = {part: self._head(part) for part in HEADS}
+        sizes = {part: num_regions(bundle.network_spec, part) for part in HEADS}
+        heads = {part: self._compiled(part, num=num, streams=1) for part, num in sizes.items()}
+        self._heads = {part: head.create_infer_request() for part, head in heads.items()}
+        asked = {part: in_pieces(partial(self._ask, part), num=sizes[part]) for part in HEADS}
         self._split = SplitNetwork(
-            bundle.network_spec, boxes=heads["boxes"][0], masks=heads["masks"][0]
+            bundle.network_spec,
+            boxes=asked["boxes"],
+            masks=asked["masks"],
+            precision=self._precision,
         )
         self._requests = [trunk.create_infer_request() for _ in range(options.num_requests)]
         self._free = deque(self._requests)
         for request in self._requests:
             request.get_input_tensor(0).data[...] = 0
-        found = [executed_precision(one) for one in (trunk, *(head[1] for head in heads.values()))]
+        found = [executed_precision(one) for one in (trunk, *heads.values())]
         named = options.precision != "auto" and options.streams
         self._info = EngineInfo(
             name="openvino",
@@ -172,39 +128,26 @@ class ObjectsOpenVinoEngine:
         _check_ports(compiled, self._bundle, spec=spec)
         return compiled
 
-    def _head(self, part: Part) -> tuple[Head, Any]:
-        import torch
+    def _ask(self, part: Part, regions_RCSS: "torch.Tensor") -> "list[torch.Tensor]":
+        """Run a head; its outputs are overwritten by its next call."""
+        if part not in self._heads:
+            raise ModelError("the openvino engine is closed", remedy="open it again")
+        request = self._heads[part]
+        request.get_input_tensor(0).data[...] = regions_RCSS.numpy()
+        request.infer()
+        return _outputs(request)
 
-        num = num_regions(self._bundle.network_spec, part)
-        compiled = self._compiled(part, num=num, streams=1)
-        request = compiled.create_infer_request()
-
-        def ask(regions_RCSS: "torch.Tensor") -> "list[torch.Tensor]":
-            request.get_input_tensor(0).data[...] = regions_RCSS.numpy()
-            request.infer()
-            return [torch.from_numpy(one) for one in _outputs(request)]
-
-        return in_pieces(ask, num=num), compiled
-
-    def submit(self, inputs_NHWC: np.ndarray) -> ObjectsTicket:
+    def submit(self, inputs_NHWC: np.ndarray) -> OpenVinoTicket:
         """Start one batch; see the protocol. Hot path: shape and dtype are the caller's promise."""
-        if not self._free:
-            raise ModelError(
-                "the openvino engine has no free request",
-                accepted=f"at most {len(self._requests)} unread tickets on an open engine",
-            )
-        request = self._free.popleft()
-        request.get_input_tensor(0).data[: len(inputs_NHWC)] = inputs_NHWC
-        request.start_async()
-        return ObjectsTicket(
-            request, num_frames=len(inputs_NHWC), finish=self._finish, free=self._free
-        )
+        request = started(self._requests, self._free, inputs_NHWC)
+        read = partial(self._read, num_frames=len(inputs_NHWC))
+        return OpenVinoTicket(request, read=read, free=self._free)
 
-    def _finish(self, trunk: list[np.ndarray]) -> tuple[np.ndarray, Extras]:
+    def _read(self, request: Any, *, num_frames: int) -> tuple[np.ndarray, Extras]:
         """Sort out what the trunk found, which is not needed afterwards."""
         import torch
 
-        size, found = self._info.input_size, [torch.from_numpy(one) for one in trunk]
+        size, found = self._info.input_size, _outputs(request, num=num_frames)
         if self._gives_objects:
             logits_NChw, objects = self._split.logits_and_objects(found, size=size)
             extras = Extras(objects=tuple(map(to_objects, objects)))
@@ -216,12 +159,10 @@ class ObjectsOpenVinoEngine:
 
     def logits(self, inputs_NHWC: np.ndarray) -> np.ndarray:
         """Return the painted logits of one batch, float32 (n, C, h, w) at the painter's stride."""
-        import torch
-
         request = self._requests[0]
         request.get_input_tensor(0).data[: len(inputs_NHWC)] = inputs_NHWC
         request.infer()
-        trunk = [torch.from_numpy(one[: len(inputs_NHWC)]) for one in _outputs(request)]
+        trunk = _outputs(request, num=len(inputs_NHWC))
         found: np.ndarray = self._split.logits(trunk, size=self._info.input_size).numpy()
         return found
 
@@ -232,10 +173,7 @@ class ObjectsOpenVinoEngine:
             ModelError: If a class is named.
         """
         if class_id is not None:
-            raise ModelError(
-                "this network has no linear head: it finds objects and paints them",
-                accepted="class activation maps of any architecture but mask-rcnn",
-            )
+            raise no_linear_head()
 
     def close(self) -> None:
         """Wait for what is under way and release the graphs. May be called twice."""
@@ -243,6 +181,7 @@ class ObjectsOpenVinoEngine:
         for request in requests:
             request.wait()
         self._free.clear()
+        self._heads.clear()
 
 
 def open_on_openvino(
@@ -258,19 +197,11 @@ def open_on_openvino(
     return OpenVinoEngine(bundle, options=options, say=say)
 
 
-def _check_left_out(bundle: Bundle, precision: Precision) -> None:
-    """Refuse arithmetic in which the export found other objects than the network does."""
-    left_out = bundle.parity.get("openvino", {}).get("left_out", {})
-    if precision in left_out:
-        raise ModelError(
-            f"in {precision} this network is another one: {left_out[precision]}",
-            accepted="precisions that the export proved",
-            remedy="leave --precision away, or --precision fp32",
-        )
+def _outputs(request: Any, *, num: int | None = None) -> "list[torch.Tensor]":
+    """Return what a request found of its first frames, in its own memory."""
+    import torch
 
-
-def _outputs(request: Any) -> list[np.ndarray]:
-    return [tensor.data for tensor in request.output_tensors]
+    return [torch.from_numpy(tensor.data[:num]) for tensor in request.output_tensors]
 
 
 def _check_ports(compiled: Any, bundle: Bundle, *, spec: GraphSpec) -> None:

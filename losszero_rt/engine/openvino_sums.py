@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from losszero_rt.engine.openvino_facts import import_openvino
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import NotFiniteError
 
 # The node whose values the labels are made of, (N, C, h, w), and what its sums are called.
 LOGITS = "logits"
@@ -46,11 +46,7 @@ def check_sums(sums_N: np.ndarray, *, precision: str) -> None:
         precision: What executes.
 
     Raises:
-        ModelError: If a sum is no finite number.
+        NotFiniteError: If a sum is no finite number.
     """
     if not np.isfinite(sums_N).all():
-        raise ModelError(
-            f"the openvino graph overflows in {precision}: its logits are not finite",
-            accepted="arithmetic that holds what the network computes",
-            remedy="--precision fp32" if precision != "fp32" else "losszero-rt verify MODEL",
-        )
+        raise NotFiniteError("the openvino graph", precision=precision)

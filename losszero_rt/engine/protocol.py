@@ -41,6 +41,8 @@ class EngineOptions:
         build: Compile a TensorRT engine into the user's cache where none fits.
         check_logits: Let a compiled graph that can tell raise where its logits are not finite; the
             gate of an export, which looks at the logits themselves, wants the labels all the same.
+            A network that is compiled in parts raises either way: where a part overflows there
+            are no objects to paint labels of.
     """
 
     device: str = "auto"

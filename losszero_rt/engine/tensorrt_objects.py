@@ -1,8 +1,8 @@
 """A network that finds objects on a GPU: TensorRT engines of its parts, and torch between them.
 
 Overlaps are a matter of as many boxes as there are, so that the host waits for the device between
-the parts; what follows the last of them does not. Features stay half where they are many: RoIAlign
-reads them in float, for boxes are coordinates.
+the parts; what follows the last of them does not. What a part gives is brought to float at once,
+for boxes are coordinates; the heads take regions in the arithmetic that they were built in.
 
 Shape letters: N frames of a batch, H, W height and width of the input, h, w of the labels, R
 regions, S their side.
@@ -44,7 +44,7 @@ class ObjectsOnGpu:
         bundle: The network.
         trunk: The engine of the trunk.
         heads: The engines of the heads, each of a fixed number of regions.
-        dtype: Arithmetic of the engines: what the heads take.
+        precision: Arithmetic of the engines; the heads take half, but for ``fp32``.
         device: The GPU.
         gives_objects: Whether anybody wants the objects.
 
@@ -58,27 +58,35 @@ class ObjectsOnGpu:
         *,
         trunk: Replay,
         heads: Mapping[Part, Replay],
-        dtype: "torch.dtype",
+        precision: str,
         device: "torch.device",
         gives_objects: bool = True,
     ) -> None:
+        import torch
+
         self.device = device
-        self._trunk = trunk
+        self._ask_trunk = _in_float(trunk)
         self._input_size, self._labels_size = bundle.input_spec.size, bundle.labels_size
         self._gives_objects = gives_objects
         self._found: list[DetectedObjects] | None = None
+        dtype = torch.float32 if precision == "fp32" else torch.float16
         asked = {
-            part: _in_float(heads[part], num=num_regions(bundle.network_spec, part), dtype=dtype)
+            part: in_pieces(
+                _in_float(heads[part], dtype=dtype), num=num_regions(bundle.network_spec, part)
+            )
             for part in HEADS
         }
         self._split = SplitNetwork(
-            bundle.network_spec, boxes=asked["boxes"], masks=asked["masks"], device=device
+            bundle.network_spec,
+            boxes=asked["boxes"],
+            masks=asked["masks"],
+            precision=precision,
+            device=device,
         )
 
     def __call__(self, inputs_NHWC: "torch.Tensor") -> "tuple[torch.Tensor, None]":
         """Return the labels of a batch, and no maps."""
-        trunk = [one.float() for one in self._trunk(inputs_NHWC)]
-        self._found = None
+        trunk, self._found = self._ask_trunk(inputs_NHWC), None
         if self._gives_objects:
             logits_NChw, self._found = self._split.logits_and_objects(trunk, size=self._input_size)
         else:
@@ -87,8 +95,7 @@ class ObjectsOnGpu:
 
     def logits(self, inputs_NHWC: "torch.Tensor") -> "torch.Tensor":
         """Return the painted logits (N, C, h, w) at the painter's stride."""
-        trunk = [one.float() for one in self._trunk(inputs_NHWC)]
-        return self._split.logits(trunk, size=self._input_size)
+        return self._split.logits(self._ask_trunk(inputs_NHWC), size=self._input_size)
 
     def take(self) -> list[DetectedObjects] | None:
         """Return the objects of the last batch, on the GPU; None if nobody wants them."""
@@ -115,15 +122,13 @@ def objects_around(
         device: The GPU.
         options: Whether anybody wants the objects.
     """
-    import torch
-
     if not is_split(bundle.network_spec):
         return None
     return ObjectsOnGpu(
         bundle,
         trunk=trunk,
         heads={part: replay_of(head) for part, head in head_files(bundle).items()},
-        dtype=torch.float32 if file.precision == "fp32" else torch.float16,
+        precision=file.precision,
         device=device,
         gives_objects=options.objects,
     )
@@ -136,12 +141,14 @@ def check_heads(bundle: Bundle, *, gpu: Gpu, precision: str, options: EngineOpti
         ModelError: If one is missing, was built for another machine or in another arithmetic, or
             nobody vouches for it.
     """
-    files = head_files(bundle) if is_split(bundle.network_spec) else {}
-    if is_split(bundle.network_spec) and set(files) != set(HEADS):
+    if not is_split(bundle.network_spec):
+        return
+    files = head_files(bundle)
+    if set(files) != set(HEADS):
         raise ModelError(
             f"TensorRT engines of the trunk and of {', '.join(files) or 'no head'}",
             accepted=f"engines of {', '.join(PARTS)}",
-            remedy=export_words(1),
+            remedy=export_words(options.batch),
         )
     for file in files.values():
         fault = misfit(file, gpu=gpu)
@@ -151,12 +158,13 @@ def check_heads(bundle: Bundle, *, gpu: Gpu, precision: str, options: EngineOpti
             raise ModelError(
                 fault,
                 accepted="engines of all parts, built on this machine in one arithmetic",
-                remedy=export_words(1),
+                remedy=export_words(options.batch),
             )
         settle_trust(file.sha256, name=file.name, trust_engine=options.trust_engine)
 
 
-def _in_float(replay: Replay, *, num: int, dtype: "torch.dtype") -> Head:
-    return in_pieces(
-        lambda regions_RCSS: [one.float() for one in replay(regions_RCSS.to(dtype))], num=num
-    )
+def _in_float(replay: Replay, *, dtype: "torch.dtype | None" = None) -> Head:
+    """Let an engine that takes another arithmetic, if one is named, give float."""
+    return lambda given: [
+        one.float() for one in replay(given if dtype is None else given.to(dtype))
+    ]

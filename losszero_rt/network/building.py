@@ -56,12 +56,17 @@ def head_of(network: "nn.Module") -> "nn.Conv2d":
     from torch import nn
 
     if not hasattr(network, "segmentation_head"):
-        raise ModelError(
-            "this network has no linear head: it finds objects and paints them",
-            accepted="any architecture but mask-rcnn",
-        )
+        raise no_linear_head()
     head = network.get_submodule("segmentation_head")
     return [one for one in head.modules() if isinstance(one, nn.Conv2d)][-1]
+
+
+def no_linear_head() -> ModelError:
+    """Return the error of whoever needs a linear head, of a network that paints objects."""
+    return ModelError(
+        "this network has no linear head: it finds objects and paints them",
+        accepted="any architecture but mask-rcnn",
+    )
 
 
 def upsample_logits(logits_NCHW: "torch.Tensor", size: tuple[int, int]) -> "torch.Tensor":

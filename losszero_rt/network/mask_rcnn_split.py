@@ -17,7 +17,7 @@ h, w of a level, R regions, S side of what RoIAlign cuts out.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import NotFiniteError
 from losszero_rt.network.mask_rcnn import detector_of, network_of
 from losszero_rt.network.objects import DetectedObjects
 from losszero_rt.network.spec import NetworkSpec
@@ -70,9 +70,12 @@ def in_pieces(head: Head, *, num: int) -> Head:
         # Even of no regions the outputs have a shape.
         for start in range(0, max(1, len(regions_RCSS)), num):
             some = regions_RCSS[start : start + num]
-            padded = some.new_zeros((num, *some.shape[1:]))
-            padded[: len(some)] = some
-            found.append([output[: len(some)].clone() for output in head(padded)])
+            missing = num - len(some)
+            # Only the last piece can be short.
+            full = (
+                torch.cat([some, some.new_zeros((missing, *some.shape[1:]))]) if missing else some
+            )
+            found.append([output[: len(some)].clone() for output in head(full)])
         return [torch.cat(pieces) for pieces in zip(*found, strict=True)]
 
     return ask
@@ -85,14 +88,22 @@ class SplitNetwork:
         spec: The network.
         boxes: From regions (R, C, 7, 7) to class logits (R, classes) and shifts (R, 4 classes).
         masks: From regions (R, C, 14, 14) to mask logits (R, classes, 28, 28).
+        precision: Arithmetic of the parts, for a message.
         device: Where features and regions lie.
     """
 
     def __init__(
-        self, spec: NetworkSpec, *, boxes: Head, masks: Head, device: "torch.device | str" = "cpu"
+        self,
+        spec: NetworkSpec,
+        *,
+        boxes: Head,
+        masks: Head,
+        precision: str,
+        device: "torch.device | str" = "cpu",
     ) -> None:
         from torch import nn
 
+        self._precision = precision
         self._trunk: Sequence[torch.Tensor] = ()
         backbone = _asking(lambda _: self._features())
         backbone.out_channels = spec.decoder_channels  # type: ignore[assignment]
@@ -100,9 +111,9 @@ class SplitNetwork:
             spec,
             backbone=backbone,
             rpn_head=_asking(lambda _: self._guesses()),
-            box_head=_asking(lambda regions: _finite(boxes(regions), part="boxes")),
+            box_head=_asking(lambda regions: self._finite(boxes(regions), part="boxes")),
             box_predictor=nn.Identity(),
-            mask_head=_asking(lambda regions: _finite(masks(regions), part="masks")[0]),
+            mask_head=_asking(lambda regions: self._finite(masks(regions), part="masks")[0]),
             mask_predictor=nn.Identity(),
         )
         self._network: Any = network_of(spec, detector=detector).eval().to(device)
@@ -122,7 +133,7 @@ class SplitNetwork:
             size: (H, W) of the pictures.
 
         Raises:
-            ModelError: If a part gave values that are not finite.
+            NotFiniteError: If a part gave values that are not finite.
         """
         found = self._go_on(self._network.logits_and_objects, trunk, size)
         return cast("tuple[torch.Tensor, list[DetectedObjects]]", found)
@@ -132,7 +143,7 @@ class SplitNetwork:
     ) -> Any:
         import torch
 
-        self._trunk = _finite(trunk, part="trunk")
+        self._trunk = self._finite(trunk, part="trunk")
         # Of the pictures only their number and size matter from here on.
         shape = (len(trunk[0]), 3, *size)
         try:
@@ -140,6 +151,15 @@ class SplitNetwork:
                 return ask(torch.empty(shape, device="meta"))
         finally:
             self._trunk = ()
+
+    def _finite(self, outputs: "Sequence[torch.Tensor]", *, part: Part) -> "Sequence[torch.Tensor]":
+        """Refuse what overflowed: its objects would only be left out, and nobody would notice."""
+        import torch
+
+        # The sum of all is no number where one is none; a GPU is waited for once.
+        if not bool(torch.stack([one.sum() for one in outputs]).sum().isfinite()):
+            raise NotFiniteError(f"the compiled {part} part", precision=self._precision)
+        return outputs
 
     def _features(self) -> "dict[str, torch.Tensor]":
         return dict(zip(LEVELS, self._trunk, strict=False))
@@ -160,14 +180,3 @@ def _asking(run: Callable[[Any], Any]) -> "nn.Module":
             return run(given)
 
     return Asking()
-
-
-def _finite(outputs: "Sequence[torch.Tensor]", *, part: Part) -> "Sequence[torch.Tensor]":
-    """Refuse what overflowed: its objects would only be left out, and nobody would notice."""
-    if not all(bool(one.isfinite().all()) for one in outputs):
-        raise ModelError(
-            f"the compiled {part} of the network overflow: their values are not finite",
-            accepted="arithmetic that holds what the network computes",
-            remedy="--precision fp32",
-        )
-    return outputs

@@ -36,8 +36,8 @@ from losszero_rt.pipeline.pipeline import Pipeline
 from losszero_rt.pipeline.progress import Progress, counted
 from losszero_rt.pipeline.report import Meter, SourceResult, build_report, hud_suffix
 from losszero_rt.pipeline.side_files import SideFiles
-from losszero_rt.pipeline.stopping import StopSwitch
 from losszero_rt.pipeline.thinning import thin
+from losszero_rt.stopping import StopSwitch
 from losszero_rt.timings import now_s
 from losszero_rt.video import StillSource, VideoSink, VideoSource, open_source
 
@@ -119,6 +119,8 @@ class OpenRun:
         self._accuracy = Accuracy(self._classmap)
         self._detections = Detections(self._classmap.names)
         self._side = SideFiles(config, classmap=self._classmap, masks=config.masks)
+        for line in self._side.notes:
+            progress.warn(line)
         self._failures: list[LossZeroError] = []
 
     def __enter__(self) -> "OpenRun":

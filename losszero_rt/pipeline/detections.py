@@ -47,6 +47,7 @@ class Detections:
     """
 
     name = "detections"
+    saves = False
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names

@@ -9,6 +9,7 @@ from losszero_rt.errors import ExitCode, InputError, LossZeroError, OutputError
 from losszero_rt.frame import VideoInfo
 from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.report import SourceResult
+from losszero_rt.video import write_output
 from losszero_rt.video.completeness import Reach
 
 
@@ -139,10 +140,4 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    write_output(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

@@ -19,8 +19,8 @@ from losszero_rt.video import OutputLock, part_of, put_part_aside
 _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
-def is_standard_output(path: Path) -> bool:
-    """Say whether a name means the standard output of this process."""
+def is_standard_output(path: Path | None) -> bool:
+    """Say whether a name, if there is one, means the standard output of this process."""
     return str(path) in _STANDARD_OUTPUT
 
 
@@ -42,6 +42,7 @@ class JsonLines:
     """
 
     name = "json"
+    saves = True
 
     def __init__(self, path: Path, *, classmap: ClassMap, put_aside: bool = False) -> None:
         self._path, self._part = path, part_of(path)

@@ -70,6 +70,11 @@ class LiveConfig(StreamConfig):
         return self.record is not None
 
     @property
+    def is_page_alone(self) -> bool:
+        """Whether the page is all that anybody sees of the run."""
+        return not (self.record or self.show or self.json)
+
+    @property
     def flow(self) -> Flow:
         """The rules by which frames are left out."""
         return Flow(policy=self.policy, deadline_ms=self.deadline_ms, max_fps=self.max_fps)

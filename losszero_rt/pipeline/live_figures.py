@@ -84,6 +84,7 @@ class LiveShares:
     """
 
     name = "shares"
+    saves = False
 
     def __init__(self, num_classes: int) -> None:
         self.newest: tuple[float, ...] = (0.0,) * num_classes

@@ -16,7 +16,7 @@ from losszero_rt.pipeline.live_window import check_window
 from losszero_rt.pipeline.options import encode_options
 from losszero_rt.pipeline.progress import Progress
 from losszero_rt.pipeline.recording import check_recording
-from losszero_rt.pipeline.stopping import StopSwitch
+from losszero_rt.stopping import StopSwitch
 from losszero_rt.video import Address, LiveOptions, LiveSource, parse_address
 
 _LOOK_PERIOD_S = 0.05

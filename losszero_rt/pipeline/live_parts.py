@@ -18,7 +18,7 @@ from losszero_rt.pipeline.live_window import Window, blank_planes
 from losszero_rt.pipeline.options import encode_options
 from losszero_rt.pipeline.progress import Progress
 from losszero_rt.pipeline.recording import Recording
-from losszero_rt.pipeline.stopping import StopSwitch
+from losszero_rt.stopping import StopSwitch
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,7 +109,7 @@ def open_parts(
         server=setting.server,
         window=window,
         duration_s=config.duration_s,
-        alone=not (config.record or config.show or config.json),
+        alone=config.is_page_alone,
     )
     outputs.on_shown = watch.on_shown
     return LiveParts(

@@ -28,7 +28,7 @@ from losszero_rt.pipeline.progress import Progress
 from losszero_rt.pipeline.recording import Recording
 from losszero_rt.pipeline.report import Meter, SourceResult, build_report
 from losszero_rt.pipeline.side_files import SideFiles
-from losszero_rt.pipeline.stopping import StopSwitch
+from losszero_rt.stopping import StopSwitch
 from losszero_rt.timings import now_s
 
 
@@ -73,7 +73,7 @@ class LiveRun:
             info = self._engine.info
             progress.note(f"model {model.path}, {info.name} {info.version}, {info.precision}")
             self._detections = Detections(self._classmap.names)
-            self._side = SideFiles(config, classmap=self._classmap, put_aside=not config.force)
+            self._side = SideFiles(config, classmap=self._classmap)
         except BaseException:
             self._engine.close()
             raise

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
-from losszero_rt.errors import InputError
+from losszero_rt.errors import InputError, OutputError
 from losszero_rt.frame import StreamItem, VideoInfo
 from losszero_rt.ledger import Ledger
 from losszero_rt.livestate import Signal
@@ -15,7 +15,7 @@ from losszero_rt.pipeline.live_parts import LiveSetting
 from losszero_rt.pipeline.live_window import Window
 from losszero_rt.pipeline.progress import Progress
 from losszero_rt.pipeline.signal_history import no_signal_line
-from losszero_rt.pipeline.stopping import StopSwitch
+from losszero_rt.stopping import StopSwitch
 from losszero_rt.timings import now_s
 from losszero_rt.video import LiveOptions
 from losszero_rt.video.reconnecting import Reconnection
@@ -87,6 +87,8 @@ class Lobby:
     ) -> None:
         self.source = AbsentSource(name)
         self._stop, self._page, ledger = stop, setting.page, Ledger()
+        # Where the page is all that anybody sees, its end is that of the run.
+        self._server = setting.server if setting.config.is_page_alone else None
         self._reporter = Reporter(
             source=self.source,
             line=stream_line(setting.engine, setting.model, ledger=ledger, source=self.source),
@@ -117,7 +119,13 @@ class Lobby:
         return self._stop.is_set or (self._window is not None and not self._window.is_open)
 
     def look(self) -> None:
-        """Do what is due; cheap."""
+        """Do what is due; cheap.
+
+        Raises:
+            OutputError: The page is served no more: who waits there would see nothing.
+        """
+        if self._server is not None and not self._server.is_running:
+            raise OutputError(f"the page is served no more: {self._server.error}")
         if self._page is not None and now_s() - self._published_s >= _PUBLISH_PERIOD_S:
             self._published_s = now_s()
             self._page.publish(self._reporter.status())

@@ -14,7 +14,7 @@ from losszero_rt.pipeline.live_outputs import LivePage
 from losszero_rt.pipeline.live_window import Window
 from losszero_rt.pipeline.progress import Progress
 from losszero_rt.pipeline.signal_history import SignalHistory, no_signal_line
-from losszero_rt.pipeline.stopping import StopSwitch
+from losszero_rt.stopping import StopSwitch
 from losszero_rt.timings import now_s
 
 Ending = Literal["", "signal", "duration", "window", "page", "failure"]

@@ -3,7 +3,6 @@
 Every outlet has the same four methods. A failing outlet is closed and reported, the others go on.
 """
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,15 +16,21 @@ from losszero_rt.metrics import BoundaryKeeper, ScoreKeeper
 from losszero_rt.objects import Objects
 from losszero_rt.overlay import labels_at
 from losszero_rt.timings import Stage
-from losszero_rt.video import part_of
+from losszero_rt.video import write_output
 
 StageTimes = dict[Stage, float]
 
 
 class Outlet(Protocol):
-    """Takes labelled frames, one after the other."""
+    """Takes labelled frames, one after the other.
+
+    Attributes:
+        name: What a person calls it.
+        saves: Whether it leaves something behind; the others count and measure.
+    """
 
     name: str
+    saves: bool
 
     def take(
         self,
@@ -63,6 +68,7 @@ class MaskWriter:
     """
 
     name = "masks"
+    saves = True
 
     def __init__(self, folder: Path, *, size: tuple[int, int], still: str | None) -> None:
         self._folder = folder
@@ -87,14 +93,7 @@ class MaskWriter:
         full_HW = labels_at(labels_HW, size=frame.planes.size)
         ok, png = cv2.imencode(".png", without_padding(full_HW, size=self._size))
         assert ok, "OpenCV encodes every uint8 picture"
-        part = part_of(path)
-        try:
-            part.write_bytes(png.tobytes())
-            part.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        write_output(path, png.tobytes())
 
     def lose(self, lost: LostFrame) -> None:
         """Leave a lost frame without a mask."""
@@ -144,6 +143,7 @@ class Scorer:
     """
 
     name = "labels"
+    saves = False
 
     def __init__(
         self, folder: Path, *, accuracy: Accuracy, size: tuple[int, int], still: str | None

@@ -7,8 +7,7 @@ closed from the source down, which wakes and joins every thread, and the error g
 
 A live source has a :class:`~losszero_rt.pipeline.flow.Flow`. Then as little as possible lies
 between capture and painting: few decoded frames wait, and a frame is taken from them only when the
-engine has a request free for it. The stages still overlap: while one frame is painted, the engine
-has the next ones.
+engine has a request free for it. The stages still overlap.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -285,9 +284,11 @@ class Pipeline:
                 frame, labels_HW=labels_HW, shares=shares, stage_ms=stage_ms, objects=objects
             ),
         )
-        # A frame that nothing took was computed, and shown to nobody.
-        self._ledger.settle("dropped" if self._saving.has_failed else "shown", reason="unsaved")
-        self._ledger.suspect += frame.suspect
+        if self._saving.has_failed:  # it was computed, and shown to nobody
+            self._ledger.settle("dropped", reason="unsaved")
+        else:
+            self._ledger.settle("shown")
+            self._ledger.suspect += frame.suspect
 
     def _tell(self, outlets: list[Outlet], message: Callable[[Outlet], None]) -> None:
         """Send a message to every outlet; one that fails is remembered and left out from now on."""

@@ -19,7 +19,14 @@ import numpy as np
 from losszero_rt.errors import LossZeroError, OutputError
 from losszero_rt.frame import Cargo, Frame, Planes, VideoInfo
 from losszero_rt.pipeline.lane import Background
-from losszero_rt.video import EncodeOptions, SinkReport, VideoSink, check_output, probe_output
+from losszero_rt.video import (
+    EncodeOptions,
+    OutputLock,
+    SinkReport,
+    VideoSink,
+    check_output,
+    probe_output,
+)
 from losszero_rt.video.encoders import candidates
 from losszero_rt.video.muxing import longest_step
 from losszero_rt.video.output_path import format_of, part_of
@@ -46,17 +53,12 @@ def check_recording(
     first = segment_path(path, number=0) if segments else path
     check_output(first, force=force)
     candidates(options, container=format_of(first))
-    probe_output(first)
-    if not segments:
+    probe_output(path)
+    if not segments or force:
         return
     name = re.compile(re.escape(path.stem) + r"-\d{3,}" + re.escape(path.suffix) + r"(\.part)?")
     taken = sorted(other for other in path.parent.iterdir() if name.fullmatch(other.name))
-    if force:
-        for part in taken:
-            # A recording that goes on is known by its newest segment.
-            if part.suffix == ".part":
-                probe_output(part.with_suffix(""))
-    elif taken:
+    if taken:
         raise OutputError(
             f"{taken[0]} exists: segments of another run",
             accepted="a name that no segments have yet",
@@ -157,9 +159,15 @@ class Recording:
         self._origin_pts: int | None = None
         self._last_pts = 0
         self.notes: tuple[str, ...] = ()
-        self._sink: VideoSink | None = self._open()
+        # A single file is locked by its sink. Of segments none is written all the time.
+        self._lock = OutputLock(path) if segment_s is not None else None
+        self._sink: VideoSink | None = None
+        try:
+            self._sink = self._open()
+        except BaseException:
+            self._let_go()
+            raise
         self.codec = self._sink.codec
-        self.notes += tuple(self._sink.notes)
 
     def canvas(self) -> Planes:
         """Return planes to paint into, valid until :meth:`write`."""
@@ -196,6 +204,7 @@ class Recording:
         self._end_segment()
         last = self._endings[-1]
         self._collect(wait=True)
+        self._let_go()
         if last.error is not None:
             self.failures.remove(last.error)
             raise last.error
@@ -205,6 +214,11 @@ class Recording:
         if self._sink is not None:
             self._sink.abort()
         self._collect(wait=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def _is_over(self, frame: Frame) -> bool:
         if self._origin_pts is None:
@@ -243,7 +257,7 @@ class Recording:
                 self.failures.append(ending.error)
 
     def _open(self) -> VideoSink:
-        return VideoSink(
+        sink = VideoSink(
             self._next_path(),
             info=self._info,
             size=self._size,
@@ -252,6 +266,8 @@ class Recording:
             # Whoever restarts a recording that broke off wants both.
             put_aside=True,
         )
+        self.notes += tuple(line for line in sink.notes if line not in self.notes)
+        return sink
 
     def _next_path(self) -> Path:
         path = segment_path(self._path, number=self._number)

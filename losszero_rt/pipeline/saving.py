@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from losszero_rt.pipeline.outlets import Outlet
 from losszero_rt.pipeline.ports import Sink
 
-# Outlets that leave something behind; the others count and measure.
-_WRITERS = ("masks", "json")
-
 
 class Saving:
     """Tells frames that were saved somewhere from those that were computed for nothing.
@@ -27,4 +24,4 @@ class Saving:
         return self._depends and not self._num_writers()
 
     def _num_writers(self) -> int:
-        return sum(outlet.name in _WRITERS for outlet in self._outlets)
+        return sum(outlet.saves for outlet in self._outlets)

@@ -17,10 +17,9 @@ class SideFiles:
     """JSON lines, report and mask folder of one run.
 
     Args:
-        config: Where they lie.
+        config: Where they lie, and whether lines that an interrupted run left may be replaced.
         classmap: Names of the classes.
         masks: Folder of masks; None for none.
-        put_aside: Give lines that an interrupted run left a name of their own.
 
     Attributes:
         json: The JSON lines; None without them.
@@ -31,12 +30,7 @@ class SideFiles:
     """
 
     def __init__(
-        self,
-        config: StreamConfig,
-        *,
-        classmap: ClassMap,
-        masks: Path | None = None,
-        put_aside: bool = False,
+        self, config: StreamConfig, *, classmap: ClassMap, masks: Path | None = None
     ) -> None:
         self._report = config.report
         self.json: JsonLines | None = None
@@ -46,7 +40,7 @@ class SideFiles:
                 if path is not None:
                     taken.callback(OutputLock(path).release)
             if config.json is not None:
-                self.json = JsonLines(config.json, classmap=classmap, put_aside=put_aside)
+                self.json = JsonLines(config.json, classmap=classmap, put_aside=not config.force)
                 self.notes = self.json.notes
                 taken.callback(self.json.abandon)
             self._taken = taken.pop_all()

@@ -34,6 +34,7 @@ class Pace:
         thread_s: Callable[[], float] = time.thread_time,
     ) -> None:
         self._allowed = share * num_cores()
+        self._dearest_s = LONGEST_S * self._allowed
         self._clock_s, self._thread_s = clock_s, thread_s
         self._next_at_s = self._cost_s = self._encode_s = 0.0
         self._thread_before_s: float | None = None
@@ -42,10 +43,12 @@ class Pace:
         """Note that a picture is about to be made; belongs to the thread of the event loop."""
         spent_s = self._thread_s()
         if self._thread_before_s is not None:
-            cost_s = spent_s - self._thread_before_s + self._encode_s
+            # While nobody watched, that thread did other things: no picture counts for more than
+            # the longest wait.
+            cost_s = min(spent_s - self._thread_before_s + self._encode_s, self._dearest_s)
             self._cost_s += _NEWEST_WEIGHT * (cost_s - self._cost_s)
         self._thread_before_s = spent_s
-        self._next_at_s = self._clock_s() + min(LONGEST_S, self._cost_s / self._allowed)
+        self._next_at_s = self._clock_s() + self._cost_s / self._allowed
 
     def note_encoded(self, encode_ms: float) -> None:
         """Count the encoding, which another thread did."""

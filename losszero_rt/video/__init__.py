@@ -10,7 +10,13 @@ from losszero_rt.video.leftovers import put_part_aside, refuse_leftover
 from losszero_rt.video.live import LiveSource
 from losszero_rt.video.live_options import LiveOptions
 from losszero_rt.video.output_lock import OutputLock, probe_output
-from losszero_rt.video.output_path import FORMATS, check_output, check_writable, part_of
+from losszero_rt.video.output_path import (
+    FORMATS,
+    check_output,
+    check_writable,
+    part_of,
+    write_output,
+)
 from losszero_rt.video.probe import ProbeReport, probe
 from losszero_rt.video.sink import VideoSink
 from losszero_rt.video.sink_report import SinkReport
@@ -25,5 +31,5 @@ __all__ = [
     "OutputLock", "ProbeReport", "SinkReport", "SourceOptions", "StillSink", "StillSource",
     "VideoSink", "VideoSource", "check_output", "check_writable", "codec_facts", "expand_sources",
     "find_cameras", "open_source", "parse_address", "part_of", "probe", "probe_output",
-    "put_part_aside", "refuse_leftover",
+    "put_part_aside", "refuse_leftover", "write_output",
 ]

@@ -1,5 +1,6 @@
 """Whether a file held what it declared: a cut file often ends without any error."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,7 @@ class Completeness:
         Args:
             num_gone: Frames that are missing in between.
         """
-        if not self.duration_s or self._path.stat().st_size != self._size_bytes:
+        if not self.duration_s or self._is_other():
             return Reach(num_gone=num_gone)
         missing_s = max(0.0, self._end_declared_s - self._end_s)
         return Reach(ended_s=self.duration_s - missing_s, num_gone=num_gone)
@@ -79,7 +80,7 @@ class Completeness:
         Args:
             num_read: Frames read from the file.
         """
-        if self._path.stat().st_size != self._size_bytes:
+        if self._is_other():
             return f"the file was still being written; read {num_read} frames"
         if self._from_start and self.num_declared and self._num_packets < self.num_declared:
             return f"ended at {num_read} of {self.num_declared} frames"
@@ -88,6 +89,12 @@ class Completeness:
             seen_s = self.duration_s - missing_s
             return f"ended at {seen_s:.1f} of {self.duration_s:.1f} s ({num_read} frames)"
         return f"the file breaks off after {num_read} frames" if self._cut else None
+
+    def _is_other(self) -> bool:
+        """Say whether the file has grown since; one that was moved away is read whole."""
+        with suppress(OSError):
+            return self._path.stat().st_size != self._size_bytes
+        return False
 
 
 def _num_declared(video: VideoStream) -> int | None:

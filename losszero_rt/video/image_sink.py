@@ -1,7 +1,6 @@
 """One image file as an output of one frame, with the surface of the video sink."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,7 @@ from losszero_rt.errors import OutputError, UsageError
 from losszero_rt.frame import Cargo, Frame, Planes, VideoInfo
 from losszero_rt.timings import now_s
 from losszero_rt.video.output_lock import OutputLock
-from losszero_rt.video.output_path import check_writable, part_of
+from losszero_rt.video.output_path import check_writable, write_output
 from losszero_rt.video.sink_report import SinkReport
 
 STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -92,14 +91,8 @@ class StillSink:
         if self._image is None:
             self.abort()
             raise OutputError(f"{self._path} was not written: no picture reached it")
-        part = part_of(self._path)
         try:
-            part.write_bytes(self._image)
-            part.replace(self._path)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
+            write_output(self._path, self._image)
         finally:
             self._lock.release()
         return SinkReport(

@@ -29,7 +29,10 @@ class KeyFrames:
         """Say whether the next frame, at a time in units, has to be a key frame."""
         step = 0 if self._last_pts is None else pts - self._last_pts
         self._last_pts = pts
-        return self._key_pts is None or pts + step - self._key_pts > self._longest
+        is_due = self._key_pts is None or pts + step - self._key_pts > self._longest
+        if is_due:  # from here on, however late the encoder hands it out
+            self._key_pts = pts
+        return is_due
 
     def see(self, pts: int) -> None:
         """Take note of a key frame, wherever an encoder put it."""

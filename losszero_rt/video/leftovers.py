@@ -7,10 +7,8 @@ from pathlib import Path
 import av.error
 
 from losszero_rt.errors import InputError, OutputError
-from losszero_rt.video.opening_file import open_file
+from losszero_rt.video.opening_file import MOST_PIXELS, open_file
 from losszero_rt.video.output_path import part_of
-
-_ANY_SIZE = 2**31 - 1
 
 
 def holds_pictures(path: Path) -> bool:
@@ -18,7 +16,7 @@ def holds_pictures(path: Path) -> bool:
     if not path.is_file() or not path.stat().st_size:
         return False
     with suppress(InputError, OSError, av.error.FFmpegError):
-        container = open_file(path, stream=None, max_pixels=_ANY_SIZE).container
+        container = open_file(path, stream=None, max_pixels=MOST_PIXELS).container
         with closing(container):
             packets = container.demux(container.streams.video[0])
             return any(packet.size and packet.pts is not None for packet in packets)

@@ -31,7 +31,8 @@ PLAIN_CONTAINERS = (
 _TOLERANT: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
-_MOST_PIXELS = 2**31 - 1
+# What libav can count at most: any picture.
+MOST_PIXELS = 2**31 - 1
 _ACCEPTED = "a video file such as mp4, mov, mkv, webm, avi or ts"
 
 
@@ -230,7 +231,7 @@ def roomy_limit(max_pixels: int) -> int:
 
     It counts pictures with the padding of their rows and blocks; :func:`open_file` does not.
     """
-    return min(_MOST_PIXELS, max_pixels + 512 * math.isqrt(max_pixels) + 2**14)
+    return min(MOST_PIXELS, max_pixels + 512 * math.isqrt(max_pixels) + 2**14)
 
 
 def _check_pixels(video: VideoStream, path: Path, *, max_pixels: int) -> None:
@@ -253,7 +254,7 @@ def _declared_wh(path: Path, *, index: int) -> tuple[int, int]:
     options = {
         "format_whitelist": PLAIN_CONTAINERS,
         "protocol_whitelist": "file",
-        "max_pixels": str(_MOST_PIXELS),
+        "max_pixels": str(MOST_PIXELS),
         "skip_frame": "all",
     }
     try:

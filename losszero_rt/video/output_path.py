@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from losszero_rt.errors import OutputError, UsageError
@@ -13,6 +14,22 @@ FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 def part_of(path: Path) -> Path:
     """Return the name an output has until it is finished, e.g. ``overlay.mp4.part``."""
     return path.with_name(f"{path.name}.part")
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file whole under its name, or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    part = part_of(path)
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def format_of(path: Path) -> str:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from losszero_rt.video.opening_file import open_file
-
-_ANY_SIZE = 2**31 - 1
+from losszero_rt.video.opening_file import MOST_PIXELS, open_file
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +47,7 @@ def probe(path: Path) -> ProbeReport:
     Raises:
         InputError: It cannot be read as a video.
     """
-    file = open_file(path, stream=None, max_pixels=_ANY_SIZE)
+    file = open_file(path, stream=None, max_pixels=MOST_PIXELS)
     try:
         times, end_pts = array("q"), 0
         counts = {stream.index: 0 for stream in file.audio}

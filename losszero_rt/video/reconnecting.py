@@ -68,7 +68,7 @@ class Reconnection:
     def why_give_up(self) -> str | None:
         """Return why no further attempt is made, or None."""
         if self._max_attempts is not None and self._num_failed >= self._max_attempts:
-            return f"gave up after {self._num_failed} failed attempts to reconnect"
+            return f"gave up after {self._num_failed} failed attempts to connect"
         losses_s = self._losses_s
         if len(losses_s) > _STORM_LOSSES and losses_s[-1] - losses_s[0] < _STORM_S:
             return f"gave up: lost {len(losses_s)} times within {_STORM_S:.0f} s"

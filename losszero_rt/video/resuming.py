@@ -19,11 +19,10 @@ from av.video.codeccontext import VideoCodecContext
 from losszero_rt.errors import InputError, OutputError
 from losszero_rt.frame import Cargo, Frame, StreamItem
 from losszero_rt.video.encoders import EncodeOptions
-from losszero_rt.video.opening_file import open_file
+from losszero_rt.video.opening_file import MOST_PIXELS, open_file
 from losszero_rt.video.output_path import part_of
 from losszero_rt.video.settings_tag import difference, settings_in
 
-_ANY_SIZE = 2**31 - 1
 _START_CODE = b"\0\0\0\1"
 _PARAMETER_SETS = (7, 8)
 # Matroska counts milliseconds; parts of earlier versions lie behind by the audio's priming.
@@ -61,7 +60,7 @@ class KeptPart:
         self.num_frames = num_frames
         self.num_left = num_frames
         self._path, self._output = path, output
-        with closing(open_file(path, stream=None, max_pixels=_ANY_SIZE).container) as container:
+        with closing(open_file(path, stream=None, max_pixels=MOST_PIXELS).container) as container:
             video = container.streams.video[0]
             context = video.codec_context
             self._size = (context.height, context.width)
@@ -152,7 +151,7 @@ class KeptPart:
 
     def _packets(self) -> "Generator[Packet[Stream], None, None]":
         prefix = _prefix_bytes(self._extradata) if self._codec == "h264" else 0
-        with closing(open_file(self._path, stream=None, max_pixels=_ANY_SIZE).container) as file:
+        with closing(open_file(self._path, stream=None, max_pixels=MOST_PIXELS).container) as file:
             index = file.streams.video[0].index
             for packet in file.demux():
                 if packet.stream_index == index and packet.pts is not None:
@@ -191,7 +190,7 @@ def _num_whole(path: Path) -> int:
     if not path.is_file():
         return 0
     try:
-        container = open_file(path, stream=None, max_pixels=_ANY_SIZE).container
+        container = open_file(path, stream=None, max_pixels=MOST_PIXELS).container
     except InputError:
         return 0
     num_frames = num_whole = 0

@@ -11,8 +11,8 @@ from losszero_rt.cli.printing import Printer
 from losszero_rt.errors import ExitCode
 from losszero_rt.frame import StreamItem
 from losszero_rt.pipeline import assemble
-from losszero_rt.pipeline.stopping import StopSwitch
 from losszero_rt.pipeline.thinning import thin
+from losszero_rt.stopping import StopSwitch
 from losszero_rt.video import part_of
 from tests.bundles import write_small_checkpoint
 from tests.cli.program import Program, read_json

@@ -169,3 +169,16 @@ def test_killed_run_is_not_replaced_unless_that_is_asked_for(
     again = program.done(*words, "--duration", "1", "--force")
     assert f"{part_of(out)} of an interrupted run is replaced, because of --force" in again.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.mp4"]
+
+
+def test_lines_of_a_killed_run_are_kept_when_its_command_is_given_again(
+    program: Program, bundle: Path, ride: Path, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines.jsonl"
+    left = part_of(lines)
+    left.write_text('{"index": 0}\n')
+    outcome = program(ride, "--json", lines, "--duration", "0.2")
+    assert outcome.code == 0
+    assert (tmp_path / "lines-1.jsonl").read_text() == '{"index": 0}\n'
+    assert "of an interrupted run is kept as" in outcome.err
+    assert "report" in read_lines(lines)[-1]

@@ -1,19 +1,24 @@
 """The OpenVINO engine of networks that find objects: parts are compiled, answers are eager's."""
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from losszero_rt.bundle import Bundle, seal
-from losszero_rt.engine import EngineOptions, open_engine
+from losszero_rt.engine import EngineOptions, open_engine, openvino_graphs
 from losszero_rt.engine import openvino_engine as library
 from losszero_rt.engine.eager_engine import EagerEngine
 from losszero_rt.engine.openvino_engine import why_not
-from losszero_rt.engine.openvino_facts import capable_precisions
+from losszero_rt.engine.openvino_facts import capable_precisions, openvino_core
+from losszero_rt.engine.openvino_graphs import offered_precisions
 from losszero_rt.engine.openvino_objects import ObjectsOpenVinoEngine, open_on_openvino
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import ModelError, NotFiniteError
+from losszero_rt.network.mask_rcnn_split import Part
+from losszero_rt.objects import Objects
 from tests.engine.test_eager_objects import SIZE, SPEC, pixels, write_object_checkpoint
 from tests.split_bundles import assert_same_objects, write_split_bundle
 
@@ -67,26 +72,41 @@ def test_info_tells_which_parts_are_compiled_and_in_what_they_run(split: Bundle)
     assert opened(split, precision="auto").info.precision.startswith(fastest)
 
 
-def test_every_part_that_is_compiled_is_asked(
-    split: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def spoiled(split: Bundle, folder: Path, *, part: Part) -> Bundle:
+    """The bundle with the largest constant of a part negated, in a folder of its own."""
+    for name in split.files:
+        (folder / name).write_bytes(split.read(name))
+    graph_name, constants_name = (
+        split.engines["openvino"][f"{part}_{role}"] for role in ("graph", "constants")
+    )
+    graph = openvino_core().read_model(split.read(graph_name), split.read(constants_name))
+    constants = [one for one in graph.get_ops() if one.get_type_name() == "Constant"]
+    largest = max(constants, key=lambda one: one.data.size)
+    content, whole = largest.data.tobytes(), split.read(constants_name)
+    assert whole.count(content) == 1
+    worse = (-largest.data).tobytes()
+    (folder / constants_name).write_bytes(whole.replace(content, worse))
+    return seal(replace(split, path=folder))
+
+
+@pytest.mark.parametrize("part", ["trunk", "boxes", "masks"])
+def test_every_part_that_is_compiled_is_asked(split: Bundle, tmp_path: Path, part: Part) -> None:
     """Were the weights of the eager network at work anywhere, these would not matter."""
-    truth = opened(split).submit(pixels(1))
-    truth_labels, (found,) = truth.result(), truth.extras.objects or ()
-    for part in ("trunk", "boxes", "masks"):
-        broken = opened(split)
-        network = broken._split._network
-        if part == "trunk":
-            network.rpn.head.forward = lambda _: pytest.fail("asked")
-        elif part == "boxes":
-            network.roi_heads.box_head.forward = lambda _: pytest.fail("asked")
-        else:
-            network.roi_heads.mask_head.forward = lambda _: pytest.fail("asked")
-        with pytest.raises(pytest.fail.Exception, match="asked"):
-            broken.submit(pixels(1)).result()
-        assert not list(network.parameters())
-    assert truth_labels.any()
-    assert len(found) > 0
+    answers: list[Objects] = []
+    for bundle in (split, spoiled(split, tmp_path, part=part)):
+        engine = opened(bundle)
+        assert not list(engine._split._network.parameters())
+        ticket = engine.submit(pixels(1))
+        ticket.result()
+        assert ticket.extras.objects is not None
+        answers += ticket.extras.objects
+        engine.close()
+    truth, found = answers
+    assert len(truth) > 0
+    same_boxes = truth.boxes.shape == found.boxes.shape and np.allclose(truth.boxes, found.boxes)
+    assert same_boxes == (part == "masks")
+    if part == "masks":
+        assert (truth.masks != found.masks).any()
 
 
 def test_objects_that_nobody_asked_for_are_not_given(split: Bundle) -> None:
@@ -103,7 +123,7 @@ def test_requests_are_counted_and_come_back_when_something_fails(split: Bundle) 
     with pytest.raises(ModelError, match=r"no free request.*at most 1 unread"):
         engine.submit(pixels(1))
     engine._split._network.roi_heads.box_head.forward = _overflow
-    with pytest.raises(ModelError, match="boxes of the network overflow"):
+    with pytest.raises(ModelError, match="boxes part overflows in fp32"):
         ticket.result()
     engine.submit(pixels(1))
     engine.close()
@@ -113,7 +133,19 @@ def test_requests_are_counted_and_come_back_when_something_fails(split: Bundle) 
 
 
 def _overflow(_: object) -> None:
-    raise ModelError("the compiled boxes of the network overflow")
+    raise NotFiniteError("the compiled boxes part", precision="fp32")
+
+
+def test_closing_releases_the_compiled_heads(split: Bundle) -> None:
+    engine = opened(split, num_requests=1)
+    ticket = engine.submit(pixels(1))
+    heads = [weakref.ref(request) for request in engine._heads.values()]
+    assert len(heads) == 2
+    assert all(head() for head in heads)
+    engine.close()
+    assert not any(head() for head in heads)
+    with pytest.raises(ModelError, match=r"engine is closed.*open it again"):
+        ticket.result()
 
 
 def test_classes_cannot_be_watched_without_a_linear_head(split: Bundle) -> None:
@@ -133,14 +165,18 @@ def test_bundle_that_lacks_a_part_or_holds_another_is_refused(split: Bundle) -> 
         opened(replace(split, engines={"openvino": exchanged}))
 
 
-def test_arithmetic_that_the_export_left_out_is_refused_and_never_chosen(split: Bundle) -> None:
-    fastest = capable_precisions()[0]
-    record = {"precisions": {"fp32": {}}, "left_out": {"bf16": "loses 9 of 9 objects"}}
-    found = replace(split, parity={"openvino": record})
+@pytest.mark.parametrize("parity", [{}, {"openvino": {"precisions": {"fp32": {}}}}])
+def test_arithmetic_that_the_export_left_out_is_refused_and_never_chosen(
+    split: Bundle, monkeypatch: pytest.MonkeyPatch, parity: dict[str, Any]
+) -> None:
+    # Whatever this CPU has: it is refused before anything is compiled.
+    monkeypatch.setattr(openvino_graphs, "capable_precisions", lambda: ("bf16", "fp32"))
+    left_out = {"graph": {"precision": "auto", "left_out": {"bf16": "loses 9 of 9 objects"}}}
+    found = replace(split, parity=parity, built={"openvino": left_out})
+    assert offered_precisions(split) == ("bf16", "fp32")
     assert opened(found, precision="auto").info.precision == "fp32"
-    if fastest == "bf16":
-        with pytest.raises(ModelError, match=r"in bf16 .*loses 9 of 9 objects.*--precision fp32"):
-            opened(found, precision="bf16")
+    with pytest.raises(ModelError, match=r"bf16 .*loses 9 of 9 objects.*--precision fp32"):
+        opened(found, precision="bf16")
 
 
 def test_without_torch_the_engine_says_what_to_install(

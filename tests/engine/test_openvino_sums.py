@@ -11,7 +11,12 @@ import pytest
 from losszero_rt.bundle import PARITY_NAME, Bundle, find_bundle, seal
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
-from losszero_rt.engine.openvino_facts import capable_precisions, hint_of, import_openvino
+from losszero_rt.engine.openvino_facts import (
+    capable_precisions,
+    hint_of,
+    import_openvino,
+    openvino_core,
+)
 from losszero_rt.engine.openvino_graphs import offered_precisions, read_graph
 from losszero_rt.engine.openvino_sums import LOGITS, SUMS, add_sums
 from losszero_rt.engine.protocol import Precision
@@ -31,7 +36,7 @@ def spoiled(bundle: Bundle, folder: Path, harm: Callable[[Any, Any], Any]) -> Bu
     folder.mkdir()
     for name in set(bundle.files) - {PARITY_NAME}:
         (folder / name).write_bytes(bundle.read(name))
-    graph = read_graph(ov.Core(), bundle)
+    graph = read_graph(openvino_core(), bundle)
     node = logits_of(graph)
     users = node.output(0).get_target_inputs()
     node.set_friendly_name("before")
@@ -110,7 +115,7 @@ def test_maps_are_those_of_before(bundle: Bundle) -> None:
     ticket.result()
     cams_NHW = ticket.extras.cams_NHW
     assert cams_NHW is not None
-    graph = read_graph(ov.Core(), bundle)
+    graph = read_graph(openvino_core(), bundle)
     expected = plainly(graph, draw_inputs(1), precision="fp32")[1][:, 1]
     np.testing.assert_allclose(cams_NHW, expected, atol=1e-4)
     engine.close()
@@ -126,7 +131,7 @@ def test_a_graph_that_does_not_name_its_logits_runs_as_it_is(tmp_path: Path) -> 
 
 def plainly(graph: Any, inputs_NHWC: np.ndarray, *, precision: Precision) -> list[np.ndarray]:
     settings = {"INFERENCE_PRECISION_HINT": hint_of(precision), "INFERENCE_NUM_THREADS": 1}
-    request = ov.Core().compile_model(graph, "CPU", settings).create_infer_request()
+    request = openvino_core().compile_model(graph, "CPU", settings).create_infer_request()
     return [values.copy() for values in request.infer([inputs_NHWC]).values()]
 
 
@@ -151,7 +156,7 @@ def test_the_shipped_model_gives_the_same_labels_with_sums(
     if precision not in offered_precisions(shipped):
         pytest.skip(f"this CPU does not run {precision}")
     inputs_NHWC = ride_input(shipped)
-    graphs = [read_graph(ov.Core(), shipped, precision=precision) for _ in range(2)]
+    graphs = [read_graph(openvino_core(), shipped, precision=precision) for _ in range(2)]
     for graph in graphs:
         graph.reshape(list(inputs_NHWC.shape))
     add_sums(graphs[1])
@@ -164,11 +169,11 @@ def test_the_shipped_model_gives_the_same_labels_with_sums(
 
 def test_sums_cost_less_than_a_hundredth_of_the_shipped_model(shipped: Bundle) -> None:
     inputs_NHWC = ride_input(shipped)
-    graph = read_graph(ov.Core(), shipped)
+    graph = read_graph(openvino_core(), shipped)
     add_sums(graph)
     graph.reshape(list(inputs_NHWC.shape))
     settings = {"PERF_COUNT": True, "INFERENCE_NUM_THREADS": 1}
-    request = ov.Core().compile_model(graph, "CPU", settings).create_infer_request()
+    request = openvino_core().compile_model(graph, "CPU", settings).create_infer_request()
     shares = []
     for _ in range(NUM_PROFILED):
         request.infer([inputs_NHWC])

@@ -14,7 +14,7 @@ from losszero_rt.bundle import MANIFEST_NAME, Bundle, seal
 from losszero_rt.engine import Engine, EngineName, EngineOptions, open_engine
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
-from losszero_rt.engine.openvino_facts import import_openvino
+from losszero_rt.engine.openvino_facts import import_openvino, openvino_core
 from losszero_rt.errors import ModelError, UsageError
 from losszero_rt.overlay.cam import grad_cam
 from tests.bundles import CLASSES, INPUT, SIZE, draw_inputs, draw_picture
@@ -136,7 +136,7 @@ def old_bundle(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bund
         (folder / name).write_bytes(bundle.read(name))
     roles = bundle.engines["openvino"]
     ov = import_openvino()
-    model = ov.Core().read_model(str(folder / roles["graph"]))
+    model = openvino_core().read_model(str(folder / roles["graph"]))
     model.remove_result(model.get_results()[1])
     ov.save_model(model, str(folder / "old.xml"), compress_to_fp16=False)
     for role, old in (("graph", "old.xml"), ("constants", "old.bin")):

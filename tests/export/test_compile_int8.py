@@ -25,7 +25,12 @@ from losszero_rt.bundle import CARD_NAME, Bundle
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.openvino_choice import precisions_of
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
-from losszero_rt.engine.openvino_facts import import_openvino, multiplies_int8, runs_as_asked
+from losszero_rt.engine.openvino_facts import (
+    import_openvino,
+    multiplies_int8,
+    openvino_core,
+    runs_as_asked,
+)
 from losszero_rt.engine.openvino_graphs import offered_precisions, read_graph
 from losszero_rt.errors import ExitCode, ModelError, UsageError
 from losszero_rt.pipeline.inspection import inspection_text
@@ -168,7 +173,7 @@ def narrow_ranges(model: Any) -> None:
 
 def logits_of(model: Any) -> np.ndarray:
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = import_openvino().Core().compile_model(model, "CPU", settings)
+    compiled = openvino_core().compile_model(model, "CPU", settings)
     return np.array(compiled(draw_inputs(1))[0])
 
 
@@ -270,7 +275,7 @@ def test_pictures_that_are_not_there_are_an_error_of_the_child(made: Bundle) -> 
 
 
 def test_the_int8_graph_is_read_only_when_it_is_asked_for(bundle: Bundle) -> None:
-    core = import_openvino().Core()
+    core = openvino_core()
     types = {node.get_type_name() for node in read_graph(core, bundle).get_ops()}
     assert "FakeQuantize" not in types
     with pytest.raises(KeyError):

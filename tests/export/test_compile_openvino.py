@@ -10,7 +10,7 @@ import torch
 
 from export.compile_openvino import convert_graph, save_graph, with_labels
 from export.trace import LogitsGraph, compiled_graph
-from losszero_rt.engine.openvino_facts import import_openvino
+from losszero_rt.engine.openvino_facts import import_openvino, openvino_core
 from losszero_rt.errors import ModelError
 from losszero_rt.network import NetworkSpec, build_network, head_of, upsample_logits
 from losszero_rt.preprocess import InputSpec
@@ -29,7 +29,7 @@ def logits_model() -> Any:
 
 def run(model: Any, values: np.ndarray) -> np.ndarray:
     model.reshape(list(values.shape))
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(compiled(values)[0])
 
 
@@ -67,10 +67,10 @@ def test_constants_are_halved_only_where_nothing_is_lost(tmp_path: Path) -> None
     pixels = op.parameter([2, 3], np.float32)
     sums = op.add(op.multiply(pixels, op.constant(exact)), op.constant(inexact))
     roles = save_graph(ov.Model([sums], [pixels]), tmp_path)
-    again = ov.Core().read_model(tmp_path / roles["graph"], tmp_path / roles["constants"])
+    again = openvino_core().read_model(tmp_path / roles["graph"], tmp_path / roles["constants"])
     constants = [node for node in again.get_ops() if node.get_type_name() == "Constant"]
     assert sorted(n.get_element_type().to_string() for n in constants) == ["f16", "f32"]
-    found = ov.Core().compile_model(again, "CPU")(np.ones((2, 3), np.float32))[0]
+    found = openvino_core().compile_model(again, "CPU")(np.ones((2, 3), np.float32))[0]
     np.testing.assert_array_equal(found, exact + inexact)
 
 

@@ -17,7 +17,7 @@ import pytest
 from export.gate import GateRequest, Truth, read_truth
 from export.openvino_parity import prove_against
 from losszero_rt.bundle import PARITY_NAME, Bundle, seal
-from losszero_rt.engine.openvino_facts import import_openvino
+from losszero_rt.engine.openvino_facts import import_openvino, openvino_core
 from losszero_rt.engine.openvino_graphs import read_graph
 from losszero_rt.errors import ModelError
 
@@ -34,7 +34,7 @@ def copy_of(bundle: Bundle, folder: Path) -> Bundle:
 
 
 def graph_of(bundle: Bundle) -> Any:
-    return read_graph(ov.Core(), bundle)
+    return read_graph(openvino_core(), bundle)
 
 
 def save(bundle: Bundle, graph: Any) -> Bundle:

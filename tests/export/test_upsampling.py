@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export.upsampling import merge_upsampling
-from losszero_rt.engine.openvino_facts import import_openvino
+from losszero_rt.engine.openvino_facts import import_openvino, openvino_core
 
 ov = import_openvino()
 op = ov.opset13
@@ -35,7 +35,7 @@ def sum_model(*scales: float, spare: bool = False) -> Any:
 
 
 def run(model: Any, values: list[np.ndarray]) -> np.ndarray:
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(compiled(values)[0])
 
 

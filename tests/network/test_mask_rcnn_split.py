@@ -1,13 +1,15 @@
 """The split of a Mask R-CNN: with torch in place of compiled parts it is the whole network."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from export.split_graphs import part_of
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import ModelError, NotFiniteError
 from losszero_rt.network import NetworkSpec, ObjectNetwork, build_network
 from losszero_rt.network.mask_rcnn_split import (
     Head,
@@ -64,7 +66,7 @@ def split_of(network: nn.Module, *, sizes: list[int], boxes: int = 64) -> SplitN
         fixed = head_of_fixed_shape(part_of(network, part), num=num, sizes=sizes)
         return in_pieces(fixed, num=num)
 
-    return SplitNetwork(SPEC, boxes=head("boxes", boxes), masks=head("masks", 16))
+    return SplitNetwork(SPEC, boxes=head("boxes", boxes), masks=head("masks", 16), precision="fp32")
 
 
 @pytest.mark.parametrize("num", [1, 3])
@@ -100,6 +102,9 @@ def test_pictures_without_objects_ask_the_heads_all_the_same(network: nn.Module)
     assert len(found[0].scores) == 0
     assert found[0].masks.shape == (0, *SIZE)
     assert torch.equal(logits.argmax(1), torch.full((1, 16, 24), SPEC.background_id))
+    # Every piece of proposals, then the masks of no regions.
+    assert 64 in sizes
+    assert sizes.index(16) == len(sizes) - 1
 
 
 @pytest.mark.parametrize("num_given", [0, 1, 4, 5, 8])
@@ -110,9 +115,25 @@ def test_regions_come_back_in_order_whatever_their_number(num_given: int) -> Non
     assert torch.equal(found, regions.flatten(1))
 
 
+def test_only_a_piece_that_is_short_is_copied_and_padded() -> None:
+    regions, given = torch.ones(6, 2, 1, 1), []
+
+    def head(regions_RCSS: torch.Tensor) -> Sequence[torch.Tensor]:
+        given.append(regions_RCSS)
+        return [regions_RCSS.flatten(1)]
+
+    in_pieces(head, num=4)(regions)
+    assert [one.shape[0] for one in given] == [4, 4]
+    assert given[0].data_ptr() == regions.data_ptr()
+    assert given[1].flatten(1).sum(1).tolist() == [2, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("precision", "remedy"), [("bf16", "--precision fp32"), ("fp32", "losszero-rt verify MODEL")]
+)
 @pytest.mark.parametrize("part", ["trunk", "boxes", "masks"])
 def test_a_part_that_overflows_is_named_in_place_of_objects_left_out(
-    network: nn.Module, part: str
+    network: nn.Module, part: str, precision: str, remedy: str
 ) -> None:
     def broken(name: str) -> Head:
         whole = part_of(network, name)  # type: ignore[arg-type]
@@ -124,11 +145,43 @@ def test_a_part_that_overflows_is_named_in_place_of_objects_left_out(
 
         return run
 
-    split = SplitNetwork(SPEC, boxes=broken("boxes"), masks=broken("masks"))
+    split = SplitNetwork(SPEC, boxes=broken("boxes"), masks=broken("masks"), precision=precision)
     with torch.inference_mode():
         trunk = broken("trunk")(values(1))
-    with pytest.raises(ModelError, match=rf"compiled {part} .*not finite.*--precision fp32"):
+    with pytest.raises(
+        ModelError, match=rf"compiled {part} .* in {precision}: .*not finite.*{remedy}"
+    ):
         split.logits_and_objects(trunk, size=SIZE)
+
+
+class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts how often a value is brought to the host, which a GPU is waited for."""
+
+    num = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.num += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_single_value_is_noticed_and_the_host_waits_once_a_part(
+    network: nn.Module, value: float
+) -> None:
+    split = split_of(network, sizes=[])
+    outputs = [torch.ones(2, 3, 4, 4) for _ in range(15)]
+    with Reads() as reads:  # type: ignore[no-untyped-call]
+        assert split._finite(outputs, part="trunk") is outputs
+    assert reads.num == 1
+    outputs[14][1, 2, 3, 3] = value
+    with pytest.raises(NotFiniteError):
+        split._finite(outputs, part="trunk")
+    # What is infinite both ways adds up to no number.
+    outputs[0][0, 0, 0, 0] = -value
+    with pytest.raises(NotFiniteError):
+        split._finite(outputs, part="trunk")
 
 
 def test_heads_take_no_more_regions_than_a_network_ever_has() -> None:

@@ -111,6 +111,7 @@ class Witness:
     """An outlet that remembers every end of a frame, in order, and the ages of those shown."""
 
     name = "witness"
+    saves = False
 
     def __init__(self) -> None:
         self.order: list[int] = []

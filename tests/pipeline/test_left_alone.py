@@ -11,7 +11,7 @@ from losszero_rt.errors import ExitCode
 from losszero_rt.frame import StreamItem
 from losszero_rt.pipeline import live_job
 from losszero_rt.pipeline.live_job import open_live
-from losszero_rt.pipeline.stopping import StopSwitch
+from losszero_rt.stopping import StopSwitch
 from losszero_rt.timings import now_s
 from losszero_rt.video import LiveOptions, parse_address
 from tests.media import read_clip, read_index

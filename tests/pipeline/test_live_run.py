@@ -17,7 +17,7 @@ from losszero_rt.frame import StreamItem
 from losszero_rt.livestate import PictureChoice
 from losszero_rt.pipeline.live_config import LiveConfig
 from losszero_rt.pipeline.live_run import LiveRun
-from losszero_rt.pipeline.stopping import StopSwitch
+from losszero_rt.stopping import StopSwitch
 from losszero_rt.video import probe
 from tests.media import read_clip, read_index
 from tests.pipeline.live_doubles import (

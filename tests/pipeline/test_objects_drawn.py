@@ -73,6 +73,7 @@ class Listener:
     """Keeps the objects of every frame."""
 
     name = "listener"
+    saves = False
 
     def __init__(self) -> None:
         self.heard: list[Objects | None] = []

@@ -45,6 +45,7 @@ class Recorder:
     """An outlet that remembers frames and what their labels say the level was."""
 
     name = "recorder"
+    saves = False
 
     def __init__(self, *, fail_at: int | None = None) -> None:
         self.shown: list[tuple[int, int]] = []

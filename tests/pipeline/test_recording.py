@@ -221,6 +221,20 @@ def test_segment_that_was_tampered_with_is_a_failure_and_the_next_goes_on(tmp_pa
     assert [s.report.path.name for s in sink.finished] == ["ride-001.mp4"]
 
 
+def test_recording_in_segments_is_one_run_s_between_its_segments_too(tmp_path: Path) -> None:
+    path = tmp_path / "ride.mp4"
+    sink = recording(path, segment_s=1.0)
+    feed(sink, [numbered_frame(i) for i in range(45)])
+    for begin in (
+        lambda: recording(path, segment_s=1.0),
+        lambda: check_recording(path, segments=True, options=OPTIONS, force=True),
+    ):
+        with pytest.raises(OutputError, match=r"ride\.mp4 is being written by another run"):
+            begin()
+    sink.close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ride-000.mp4", "ride-001.mp4"]
+
+
 def test_existing_segments_are_refused_without_force(tmp_path: Path) -> None:
     path = tmp_path / "ride.mp4"
     (tmp_path / "ride-017.mp4").write_bytes(b"of another run")
@@ -250,3 +264,14 @@ def test_unwritable_recording_is_refused_early(
 
 def test_segments_count_beyond_three_digits() -> None:
     assert segment_path(Path("a/ride.x.mkv"), number=1234) == Path("a/ride.x-1234.mkv")
+
+
+def test_what_became_of_the_part_of_a_later_segment_is_told(tmp_path: Path) -> None:
+    out = tmp_path / "ride.mp4"
+    left = recording(segment_path(out, number=1))
+    feed(left, [numbered_frame(i, pts=i * TICKS) for i in range(5)])
+    left.abort()
+    sink = recording(out, segment_s=0.1, force=True)
+    feed(sink, [numbered_frame(i, pts=i * TICKS) for i in range(8)])
+    sink.close()
+    assert any("ride-001.mp4.part of an interrupted run is replaced" in note for note in sink.notes)

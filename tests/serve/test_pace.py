@@ -48,6 +48,21 @@ def test_twenty_viewers_get_fewer_pictures_than_one() -> None:
     assert twenty > 3 * one
 
 
+def test_a_night_without_viewers_does_not_slow_the_first_who_comes() -> None:
+    turned = Turned()
+    pace = turned.pace(share=0.1)
+    for _ in range(50):
+        pace.begin()
+        pace.note_encoded(3.0)
+        turned.spent_s += 2e-3
+        turned.now_s += 0.05
+    steady_s = 5e-3 / 0.1 / num_cores()
+    turned.spent_s += 40.0
+    turned.now_s += 40_000.0
+    pace.begin()
+    assert pace.wait_s <= steady_s + 0.21 * LONGEST_S
+
+
 @given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 500)), max_size=30))
 def test_no_wait_is_longer_than_the_longest(costs_ms: list[tuple[float, float]]) -> None:
     turned = Turned()

@@ -27,6 +27,7 @@ from train.crossval import CrossValidation, check_leaks, cross_validate, fold_sp
 from train.crossval_report import crossval_markdown, crossval_record
 from train.data import Data
 from train.datasets import PictureSet, Split, open_pictures
+from train.datasets.leaks import near_duplicates
 from train.recipes import RECIPES
 from train.scored import score_all
 from train.stopping import StoppedError
@@ -106,9 +107,12 @@ def whole(
 def run(
     stages: list[TrainConfig], pictures: PictureSet, out: Path, *, folds: int = 3, **options: Any
 ) -> CrossValidation:
-    split = fold_split(pictures, folds=folds)
+    duplicates = near_duplicates(pictures)
+    split = fold_split(pictures, folds=folds, duplicates=duplicates)
     chosen = {"source": "night_ride", "others": {}, "say": str, "accelerator": "cpu", **options}
-    return cross_validate(stages, pictures=pictures, split=split, out=out, **chosen)
+    return cross_validate(
+        stages, pictures=pictures, split=split, duplicates=duplicates, out=out, **chosen
+    )
 
 
 def test_no_ride_is_trained_on_and_scored(rides: PictureSet, whole: Watched) -> None:
@@ -129,7 +133,7 @@ def test_a_split_through_a_ride_is_refused_with_its_name(rides: PictureSet) -> N
     first, *rest = rides.names
     split = Split(seed=1, scheme="folds 2", parts={"fold-1": (first,), "fold-2": tuple(rest)})
     with pytest.raises(InputError, match=r"fold-1 \| fold-2: .*ride a"):
-        check_leaks(split, rides)
+        check_leaks(split, rides, duplicates=())
 
 
 def test_near_duplicates_share_a_fold(tmp_path: Path) -> None:
@@ -141,13 +145,14 @@ def test_near_duplicates_share_a_fold(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "images" / f"p{index}.png"), pixels)
         cv2.imwrite(str(tmp_path / "masks" / f"p{index}.png"), picture.labels_HW)
     pictures = open_pictures(tmp_path)
-    split = fold_split(pictures, folds=3)
+    duplicates = near_duplicates(pictures)
+    split = fold_split(pictures, folds=3, duplicates=duplicates)
     assert any(set(names) == {"p0.png", "p1.png"} for names in split.parts.values())
     torn = Split(
         seed=1, scheme="folds 2", parts={"fold-1": ("p0.png",), "fold-2": pictures.names[1:]}
     )
     with pytest.raises(InputError, match=r"p0\.png, p1\.png \(alike"):
-        check_leaks(torn, pictures)
+        check_leaks(torn, pictures, duplicates=duplicates)
 
 
 def test_score_is_over_all_pictures_by_the_network_that_did_not_see_them(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from losszero_rt.checkpoint import read_checkpoint, read_weights
 from losszero_rt.errors import ModelError
+from tests.waiting import until
 from train.state import read_step
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +94,32 @@ def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
     for rank in (0, 1):
         for part in ("areas", "outlines"):
             assert proof(team, rank)[part] == proof(alone)[part]
+
+
+@pytest.mark.parametrize("to_all", [True, False])
+def test_a_signal_stops_all_processes_and_the_first_says_so(tmp_path: Path, to_all: bool) -> None:
+    command = [sys.executable, "-m", PROGRAM, str(tmp_path), "real", "--devices", "2"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: step_on_disk(tmp_path) > 0 or process.poll() is not None, limit_s=200)
+        # As a terminal does, or a service manager that knows of one.
+        (os.killpg if to_all else os.kill)(process.pid, signal.SIGTERM)
+        _, told = process.communicate(timeout=200)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode == 143, told[-3000:]
+    assert told.count("StoppedError") == 1, told[-3000:]
+    assert f"after step {step_on_disk(tmp_path)} of {NUM_STEPS}" in told
 
 
 def test_processes_hold_one_state_where_statistics_are_learnt(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 
 from losszero_rt.checkpoint import load_network, read_checkpoint
 from losszero_rt.errors import ModelError, UsageError
+from train import averaging
 from train import reproduce as reproducing
 from train.__main__ import main
 from train.averaging import average_checkpoints, mean_of
@@ -18,6 +21,7 @@ from train.data import Data
 from train.datasets import LabelledPicture
 from train.recipes import RECIPES
 from train.reproduce import RECEIPTS, Receipt, Stage, pending_stages, reproduce
+from train.shifting import SHIFTS_KEY
 from train.state import read_step
 from train.stopping import StoppedError
 
@@ -58,6 +62,32 @@ def test_the_result_is_the_mean_of_what_the_receipt_averages(data: Data, tmp_pat
     key = "segmentation_head.0.weight"
     assert not torch.equal(parts[0][key], parts[1][key])
     assert torch.allclose(final[key], (parts[0][key] + parts[1][key]) / 2)
+
+
+def test_the_mean_is_shifted_before_it_is_scored_and_written_once(
+    receipt: Receipt, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = reproduce("tiny", data=data, out=tmp_path, say=lambda _: None)
+    bias = "segmentation_head.0.bias"
+    unshifted = load_network(tmp_path / "final")[0].state_dict()[bias]
+    monkeypatch.setitem(RECEIPTS, "tiny", replace(receipt, shifts={"road": -9.0}))
+    calls: list[str] = []
+    for name in ("score", "write_checkpoint"):
+        monkeypatch.setattr(averaging, name, partial(noting, calls, getattr(averaging, name)))
+    record = reproduce("tiny", data=data, out=tmp_path, say=lambda _: None)
+    assert calls == ["score", "write_checkpoint"]
+    assert record is not None
+    assert plain is not None
+    assert SHIFTS_KEY not in plain.data
+    assert record.data[SHIFTS_KEY] == {"road": -9.0}
+    assert record.scores != plain.scores
+    moved = load_network(tmp_path / "final")[0].state_dict()[bias] - unshifted
+    assert torch.allclose(moved, torch.tensor([0, -9.0, 0, 0, 0, 0]), atol=1e-5)
+
+
+def noting(calls: list[str], real: Callable[..., Any], *given: Any, **options: Any) -> Any:
+    calls.append(real.__name__)
+    return real(*given, **options)
 
 
 @pytest.mark.usefixtures("receipt")

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,27 @@ def test_the_command_prints_before_and_after(
     assert "n=1 pictures" in done.output
     assert "undrivable_as_road" in done.output
     assert read_checkpoint(tmp_path / "out").data[SHIFTS_KEY] == {"lane mark": -2.0, "road": -9.0}
+
+
+def test_a_checkpoint_is_not_replaced_unasked_nor_shifted_twice(
+    trained: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    before = read_checkpoint(other).weights_sha256
+    words = ["shift", str(trained), "--data", str(data_folder), "--by", "road=-1"]
+    with monkeypatch.context() as patch:
+        patch.setattr("train.shifting.score", None)
+        for out in (other, trained):
+            error = CliRunner().invoke(main, [*words, "--out", str(out)]).exception
+            assert isinstance(error, UsageError), error
+            for beat in (f"{out} already holds a checkpoint", "a folder without one", "--force"):
+                assert beat in str(error)
+            assert read_checkpoint(out).weights_sha256 == before
+    for out in (other, trained):
+        done = CliRunner().invoke(main, [*words, "--out", str(out), "--force"])
+        assert done.exit_code == 0, done.output
+        assert read_checkpoint(out).data[SHIFTS_KEY] == {"road": -1.0}
 
 
 def test_a_shift_that_is_no_pair_names_what_is(trained: Path, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from train.state import has_state, read_step
-from train.stopping import StopSwitch
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 200.0
@@ -119,42 +118,3 @@ def test_workers_end_with_a_training_that_is_killed(data_folder: Path, tmp_path:
         assert wait_for(lambda: all_gone(workers), limit_s=GONE_S)
     # It was killed before its first state: that is what --resume finds.
     assert not has_state(out / "state")
-
-
-def test_a_second_signal_ends_the_process_at_once() -> None:
-    program = (
-        "import signal, time\n"
-        "from train.stopping import StopSwitch\n"
-        "with StopSwitch() as stop:\n"
-        "    print('ready', flush=True)\n"
-        "    while not stop.is_set: time.sleep(0.01)\n"
-        "    print('asked', flush=True)\n"
-        "    while True: time.sleep(1)\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            assert process.stdout.readline() == b"ready\n"
-            process.send_signal(signal.SIGTERM)
-            assert process.stdout.readline() == b"asked\n"
-            process.send_signal(signal.SIGHUP)
-            assert process.wait(timeout=WAIT_S) == 129
-            assert b"a second signal ends at once" in process.stderr.read()
-        finally:
-            process.kill()
-
-
-def test_a_signal_that_is_ignored_stays_ignored_and_others_get_their_handlers_back() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    terminating = signal.getsignal(signal.SIGTERM)
-    try:
-        with StopSwitch() as stop:
-            assert signal.getsignal(signal.SIGTERM) != terminating
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert not stop.is_set
-        assert signal.getsignal(signal.SIGTERM) == terminating
-    finally:
-        signal.signal(signal.SIGHUP, before)

@@ -21,6 +21,7 @@ from train.loop import open_session, take_step
 from train.losses import segmentation_loss
 from train.sampling import Sampler
 from train.session import Session
+from train.team import Team
 
 
 @pytest.fixture
@@ -79,6 +80,17 @@ def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were(
     before = copied(session.learner.network)
     monkeypatch.setattr("train.loop.segmentation_loss", overflowing)
     with pytest.raises(ModelError, match=r"loss of step 0 is inf"):
+        take_step(session, batch)
+    assert same(before, copied(session.learner.network))
+
+
+def test_a_loss_that_explodes_in_another_process_ends_this_one_too(
+    config: TrainConfig, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_session(config, accelerator="cpu")
+    before = copied(session.learner.network)
+    monkeypatch.setattr(Session, "team", Team(rank=1, size=2, total=lambda vote: vote + 1))
+    with pytest.raises(ModelError, match=r"loss of step 0 is beyond 1e\+06 in another process"):
         take_step(session, batch)
     assert same(before, copied(session.learner.network))
 

@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from train import launching, loop
 from train.config import Phase, TrainConfig
 from train.loop import Data, open_session, train
 from train.session import Session
+from train.state import read_step
+from train.stopping import StoppedError
 from train.validation import measure
 
 REAL = NetworkSpec(architecture="unet", decoder_channels=8)
@@ -59,15 +62,21 @@ def main() -> None:
 
     setattr(loop, "open_session", keep)  # noqa: B010 (mypy: not exported)
     config = replace(CONFIG, accumulate=given.accumulate)
-    train(
-        config,
-        data=drawn_data(),
-        out=given.out,
-        resume=given.resume,
-        save_every_s=0.0,
-        accelerator="cpu",
-        devices=given.devices,
-    )
+    try:
+        train(
+            config,
+            data=drawn_data(),
+            out=given.out,
+            resume=given.resume,
+            save_every_s=0.0,
+            accelerator="cpu",
+            devices=given.devices,
+        )
+    except StoppedError as stopped:
+        print(f"StoppedError: {stopped}", file=sys.stderr)
+        raise SystemExit(int(stopped.exit_code)) from None
+    if read_step(given.out / "state") < config.num_steps:
+        return  # Another process has been asked to stop, and says so.
     # Before anything is restored: every process reads the same file.
     write_proof(given.out, config, devices=given.devices, state=digest_of(held[0]))
 

@@ -85,3 +85,13 @@ def test_cut_file_that_is_entered_midway_says_how_far_it_got(fast_start: Path) -
     assert frames
     assert source.incomplete is not None
     assert " of 3.0 s " in source.incomplete
+
+
+def test_a_file_that_is_moved_away_while_it_is_read_is_read_whole(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", num_frames=30, options=OPTIONS)
+    source = VideoSource(path)
+    frames = iter(source)
+    next(frames)
+    path.unlink()
+    assert sum(1 for _ in frames) == 29
+    assert source.incomplete is None

@@ -91,3 +91,8 @@ def test_killed_writer_loses_a_second_at_low_rates_too(
     kill_while_writing(clip, out, after=num_written)
     frames = read_clip(part_of(out))[1]
     assert num_written - rate <= len(frames) <= num_written
+
+
+def test_an_encoder_that_hands_packets_out_late_is_not_asked_twice() -> None:
+    keys = KeyFrames(time_base=Fraction(1, 30))
+    assert [time for time in range(61) if keys.wanted(time)] == [0, 30, 60]

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -47,16 +47,24 @@ def clear(out: Path) -> None:
 
 
 @contextmanager
-def tidied(out: Path) -> Iterator[None]:
-    """Remove what a training wrote that failed before its first step, such as its split.
+def tidied(out: Path) -> Iterator[Callable[[], None]]:
+    """Remove what a training wrote that ended before its first step, such as its split.
 
     Otherwise the next one in the same folder would go by it.
+
+    Yields:
+        What removes the training that lies there, for a new one to take its place.
     """
     was_there = out.exists()
     before = {name for name in _EARLY if (out / name).exists()}
+
+    def make_way() -> None:
+        clear(out)
+        before.clear()
+
     try:
-        yield
-    except Exception:
+        yield make_way
+    except BaseException:  # Ctrl-C while it prepares is no Exception.
         if not _holds_training(out) and not (out / _STEPS).exists():
             for name in {*_EARLY} - before:
                 _remove(out / name)

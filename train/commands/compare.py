@@ -78,7 +78,7 @@ def compare(
     import torch
 
     from train.commands.pictures import open_measured
-    from train.commands.training_data import choose_split
+    from train.commands.training_data import choose_split, keep_split
     from train.compare import check_names, common_classes, planned_names, trained
     from train.compare import compare as make_comparison
 
@@ -86,7 +86,8 @@ def compare(
     recipes = _recipes_among(contestants)
     check_names(planned_names(contestants, recipes=recipes))
     pictures = open_measured(data_folder)
-    split = choose_split(pictures, given=split_path, out=out, fold=None, writes=True)
+    split = choose_split(pictures, given=split_path, out=out, fold=None, warns=True)
+    keep_split(split, out=out)
     _check_parts(split)
     clip = _clip(clip_path, out, seconds=seconds, rounds=rounds)
     changes = {"seed": seed, "encoder_weights": encoder_weights}

@@ -71,6 +71,7 @@ def crossval(
 
     from train.commands.pictures import changed_recipe, main_source, open_measured, other_sources
     from train.crossval import cross_validate, fold_split
+    from train.datasets.leaks import near_duplicates
     from train.fitting import with_classes
 
     # Preparing counts too: what is left of the time is for training.
@@ -83,12 +84,14 @@ def crossval(
     stages = [with_classes(config, pictures.classes) for config in recipes]
     titled = dict(zip(_stage_titles(names), stages, strict=True))
     click.echo(f"looking for near-duplicates among {len(pictures)} pictures of {pictures.name}")
-    split = fold_split(pictures, folds=folds, seed=fold_seed)
+    duplicates = near_duplicates(pictures)
+    split = fold_split(pictures, folds=folds, seed=fold_seed, duplicates=duplicates)
     others = other_sources(data_folder, config=_all_sources(stages))
     result = cross_validate(
         stages,
         pictures=pictures,
         split=split,
+        duplicates=duplicates,
         source=main_source(stages[0]),
         others=others,
         out=out,

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from functools import wraps
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ def _guarded(callback: Callable[..., Any], *, is_file: dict[str, bool]) -> Calla
         except BrokenPipeError:
             raise  # Whoever read our output has left; the program ends quietly.
         except OSError as error:
-            raise _told(error, list(asked.values())) from error
+            told = _told(error, list(asked.values()))
+            if told is None:
+                raise
+            raise told from error
 
     return guarded
 
@@ -57,20 +61,29 @@ def _check_place(path: Path, *, is_file: bool) -> None:
         raise _refused(path, f"cannot be written: {place} is read-only")
 
 
-def _told(error: OSError, written: Sequence[Path]) -> Exception:
-    """Return the fault as a person is told of it; one that is of no file stays what it is."""
+def _told(error: OSError, written: Sequence[Path]) -> LossZeroError | None:
+    """Return the fault as a person is told of it; None for one that is of no file."""
     why = error.strerror or type(error).__name__
     at = None if error.filename is None else Path(os.fsdecode(error.filename))
     if error.errno in _NO_ROOM or (at is not None and _is_among(at, written)):
         place = at or (written[0] if written else Path.cwd())
         return _refused(place, f"cannot be written: {why}", accepted="a place with room for it")
     if at is None:
-        return error
+        return None
     return InputError(f"{at} cannot be read: {why}", remedy="mend the path or its permissions")
 
 
 def _is_among(at: Path, written: Sequence[Path]) -> bool:
-    return any(at.absolute().is_relative_to(path.absolute().parent) for path in written)
+    return any(_belongs(at.absolute(), path.absolute()) for path in written)
+
+
+def _belongs(at: Path, written: Path) -> bool:
+    """Say whether a place is an output, in it, its part beside it, or to be made on the way."""
+    if at.is_relative_to(written):
+        return True
+    if at.parent == written.parent and at.match(f"{escape(written.name)}.*.part"):
+        return True
+    return at in written.parents and not os.path.lexists(at)
 
 
 def _refused(

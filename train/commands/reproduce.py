@@ -26,14 +26,15 @@ def reproduce(
     threads: int,
     time_limit_min: float,
 ) -> None:
-    """Run all stages of a model and average the last; the same call goes on after a stop.
+    """Run all stages of a model, average some of them and shift the logits.
 
-    The result is the checkpoint OUT/final, to be exported with ``python -m export``.
+    The same call goes on after a stop. The result is the checkpoint OUT/final, to be exported
+    with ``python -m export``.
     """
     import torch
 
     from train.commands.pictures import main_source
-    from train.commands.training_data import choose_split, fit_to_data, training_data
+    from train.commands.training_data import choose_split, fit_to_data, keep_split, training_data
     from train.recipes import recipe
     from train.reproduce import RECEIPTS, pending_stages
     from train.reproduce import reproduce as make_again
@@ -46,7 +47,8 @@ def reproduce(
         click.echo("all stages are done; averaging and scoring them")
         # Only the pictures that are scored are needed, none that are trained on beside.
         config = replace(config, num_rides=0, shares={main_source(config): 1.0})
-    split = choose_split(pictures, given=None, out=out, fold=None, writes=True)
+    split = choose_split(pictures, given=None, out=out, fold=None, warns=True)
+    keep_split(split, out=out)
     data = training_data(config, pictures, split=split, fold=None, given=data_folder)
     record = make_again(
         name,

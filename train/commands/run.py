@@ -11,10 +11,10 @@ import click
 
 from losszero_rt.cores import num_cores
 from losszero_rt.errors import ModelError, UsageError
+from losszero_rt.timings import now_s
 
 if TYPE_CHECKING:
     from train.config import TrainConfig
-    from train.data import Data
     from train.state import Progress
     from train.tracking import Tracker
 
@@ -105,44 +105,52 @@ def run(
     import torch
 
     from train.commands.claiming import check_out, tidied
-    from train.commands.training_data import started_from
-    from train.loop import train
+    from train.commands.preparing import followed, prepared
+    from train.loop import open_session, train
 
+    # Preparing counts too: what is left of the time is for training.
+    begun_s = now_s()
     check_out(out, resume=resume, force=force)
     torch.set_num_threads(threads)
     config = _config(recipe_name, epochs, changes)
-    with tidied(out):
-        config, data, tracker = _prepared(
+    with tidied(out) as replace_training:
+        ready = prepared(
             config,
-            data_folder,
-            out,
+            data_folder=data_folder,
+            out=out,
             split_path=split_path,
             fold=fold,
-            resume=resume,
-            force=force,
-            track=track,
-            upload_pictures=upload_pictures,
+            start_from=start_from,
+            replaces=force,
+            warns=_leads(),
         )
+        config, data = ready.config, ready.data
+        session = open_session(config, ready.weights, accelerator=accelerator, devices=devices)
+        session.show_heat_of(cam_class)
+        tracker: Tracker | None = None
         try:
-            weights, data = started_from(start_from, data=data)
+            # By now every process has read what it starts from, which may lie in --out.
+            if session.team.leads:
+                if force:
+                    replace_training()
+                data, tracker = followed(
+                    ready, out, resume=resume, mode=track, upload_pictures=upload_pictures
+                )
             progress = train(
                 config,
+                session=session,
                 data=data,
                 out=out,
                 resume=resume,
-                start_from=weights,
-                time_limit_s=60 * time_limit_min,
+                time_limit_s=60 * time_limit_min - (now_s() - begun_s),
                 say=click.echo,
                 tracker=tracker,
-                accelerator=accelerator,
-                devices=devices,
                 workers=_spare_cores(threads) if workers is None else workers,
-                cam_class=cam_class,
             )
         finally:
             if tracker is not None:
                 tracker.close()
-    if _leads():
+    if session.team.leads:
         click.echo(_ending(progress, config))
 
 
@@ -188,53 +196,6 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
-
-
-def _prepared(
-    config: "TrainConfig",
-    data_folder: Path | None,
-    out: Path,
-    *,
-    split_path: Path | None,
-    fold: int | None,
-    resume: bool,
-    force: bool,
-    track: Any,
-    upload_pictures: bool,
-) -> "tuple[TrainConfig, Data, Tracker | None]":
-    """Open the data and, in the process that leads, whoever follows the training."""
-    from train.commands.claiming import clear
-    from train.commands.training_data import SPLIT_NAME, choose_split, fit_to_data, training_data
-    from train.state import has_state, read_step
-    from train.tracking import open_tracker
-
-    own_classes = config.classes.names
-    config, pictures = fit_to_data(config, data_folder)
-    leads = _leads()
-    if leads and config.classes.names != own_classes:
-        click.echo(f"classes of the data: {', '.join(config.classes.names)}; trained alone")
-    if leads and force:
-        clear(out)
-    split = choose_split(pictures, given=split_path, out=out, fold=fold, writes=leads)
-    tracker: Tracker | None = None
-    versions: tuple[str, ...] = ()
-    if leads:
-        tracker = open_tracker(
-            out,
-            mode=track,
-            config=config.as_dict(),
-            upload_pictures=upload_pictures,
-            resume_step=read_step(out / "state") if resume and has_state(out / "state") else 0,
-            say=click.echo,
-        )
-        noted = tracker.artifact(
-            out / SPLIT_NAME, kind="data", name=pictures.name, version=split.data_version
-        )
-        versions = (noted.ref,)
-    data = training_data(
-        config, pictures, split=split, fold=fold, given=data_folder, versions=versions
-    )
-    return config, data, tracker
 
 
 def _leads() -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--part", help="Part of the split file; val if left away.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoint to write.")
+@click.option("--force", is_flag=True, help="Replace the checkpoint in --out.")
 def shift(
     checkpoint_folder: Path,
     given: tuple[str, ...],
@@ -34,6 +35,7 @@ def shift(
     split: str,
     part: str | None,
     out: Path,
+    force: bool,
 ) -> None:
     """Write CHECKPOINT with a constant added to the logits of some classes, and what it changed.
 
@@ -41,11 +43,17 @@ def shift(
     class. Nothing is trained, nothing becomes slower. Choose the numbers on pictures that are
     not those of the final score.
     """
-    from losszero_rt.checkpoint import read_checkpoint
+    from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
     from train.commands.pictures import choose_part, open_measured
     from train.shifting import shift_checkpoint
 
     shifts = dict(_pair(text) for text in given)
+    if not force and (out / RECORD_NAME).is_file():
+        raise UsageError(
+            f"{out} already holds a checkpoint",
+            accepted="a folder without one",
+            remedy="choose another --out, or add --force to replace it; in place, shifts add up",
+        )
     classes = read_checkpoint(checkpoint_folder).classes
     pictures = choose_part(open_measured(data_folder, classes=classes), split=split, part=part)
     done = shift_checkpoint(checkpoint_folder, shifts=shifts, out=out, val=pictures)

@@ -73,7 +73,7 @@ def sweep(
     import torch
 
     from train.commands.pictures import open_measured
-    from train.commands.training_data import choose_split
+    from train.commands.training_data import choose_split, keep_split
     from train.study import check_resume
     from train.sweep import BEST_NAME, config_for, run_sweep
     from train.sweep_file import read_sweep
@@ -83,7 +83,8 @@ def sweep(
     torch.set_num_threads(threads)
     asked = read_sweep(sweep_file)
     pictures = open_measured(data_folder)
-    split = choose_split(pictures, given=split_path, out=out, fold=fold, writes=True)
+    split = choose_split(pictures, given=split_path, out=out, fold=fold, warns=True)
+    keep_split(split, out=out)
     read = partial(_read, pictures=pictures, split=split, fold=fold, given=data_folder, out=out)
     weights, record = _start(start_from, out)
     study = run_sweep(

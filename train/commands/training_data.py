@@ -34,24 +34,24 @@ def fit_to_data(config: TrainConfig, given: Path | None) -> tuple[TrainConfig, P
 
 
 def choose_split(
-    pictures: PictureSet, *, given: Path | None, out: Path, fold: int | None, writes: bool
+    pictures: PictureSet, *, given: Path | None, out: Path | None, fold: int | None, warns: bool
 ) -> Split:
-    """Return the split of a training, and keep it in the training's folder.
+    """Return the split of a training; :func:`keep_split` writes it.
 
     Args:
         pictures: The data set.
         given: A split file; without one the split that ``out`` keeps, else the data set's own,
             else 6:2:2 by ride.
-        out: The training's folder.
+        out: The training's folder; None if nothing that lies there counts.
         fold: Which fold is asked for; needs a file.
-        writes: Whether this process is the one that writes, and warns.
+        warns: Whether this process is the one that speaks.
 
     Raises:
         UsageError: If ``fold`` is given without a file, or a training in ``out`` has another split.
         InputError: If a split is of other data, or its parts share a ride: a split that a data set
             was published with is only warned of, for others report their scores on it.
     """
-    kept = out / SPLIT_NAME
+    kept = None if out is None else _kept(out)
     if given is not None:
         split = read_split(given)
     elif fold is not None:
@@ -59,8 +59,8 @@ def choose_split(
             f"--fold {fold} without --split",
             remedy="python -m train split DATA --folds 5 --out split.json",
         )
-    elif kept.exists():
-        split = read_split(kept)
+    elif kept is not None:
+        split = kept
     else:
         split = own_split(pictures)
         if not {"train", "val"} <= set(split.parts):
@@ -68,18 +68,25 @@ def choose_split(
             split = make_split(pictures, ratios=DEFAULT_RATIOS, joined=pairs)
     if split.scheme != OWN_SCHEME:
         check_split(split, pictures)
-    _check_rides(split, pictures, fold=fold, warns=writes)
-    if kept.is_file() and read_split(kept) == split:
-        return split
-    if kept.is_file() and has_state(out / "state"):
+    _check_rides(split, pictures, fold=fold, warns=warns)
+    if out is not None and kept not in (None, split) and has_state(out / "state"):
         raise UsageError(
             f"{out} holds a training with another split than {given}",
             accepted="the split of the first run",
-            remedy=f"--resume with --split {kept}, or choose another --out",
+            remedy=f"--resume with --split {out / SPLIT_NAME}, or choose another --out",
         )
-    if writes:
-        write_split(split, kept)
     return split
+
+
+def keep_split(split: Split, *, out: Path) -> None:
+    """Write the split of a training into its folder, if it does not lie there."""
+    if _kept(out) != split:
+        write_split(split, out / SPLIT_NAME)
+
+
+def _kept(out: Path) -> Split | None:
+    path = out / SPLIT_NAME
+    return read_split(path) if path.is_file() else None
 
 
 def _check_rides(split: Split, pictures: PictureSet, *, fold: int | None, warns: bool) -> None:
@@ -120,7 +127,6 @@ def training_data(
     split: Split,
     fold: int | None,
     given: Path | None,
-    versions: tuple[str, ...] = (),
 ) -> Data:
     """Return the parts of a data set, and what a recipe wants beside it.
 
@@ -130,7 +136,6 @@ def training_data(
         split: Its parts.
         fold: The fold that is kept, from 1; None keeps the part ``val``.
         given: The folder where other data sets may lie.
-        versions: References of the data in the lineage.
 
     Raises:
         UsageError: If the split has no such parts.
@@ -150,7 +155,6 @@ def training_data(
         sources={main_source(config): learnt, **others},
         val=pictures.subset(kept),
         train_probe=learnt[:NUM_PROBE],
-        versions=versions,
         split_version=split.data_version,
     )
 

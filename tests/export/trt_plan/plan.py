@@ -30,14 +30,14 @@ from torch_tensorrt.dynamo.conversion._ConverterRegistry import ConverterRegistr
 
 from export.compile_tensorrt import (  # noqa: E402
     compile_settings,
-    exported,
+    example_for,
     exported_with,
     hardtanh_kept,
 )
 from export.engine_request import EngineRequest  # noqa: E402
 from export.quantising import exporting  # noqa: E402
-from export.split_graphs import example_of  # noqa: E402
 from losszero_rt.caches import cache_folder  # noqa: E402
+from losszero_rt.network.mask_rcnn_split import num_regions  # noqa: E402
 from tests.export.trt_plan.cases import CASES, OBJECTS, Case  # noqa: E402
 
 assert tensorrt.IS_STUB
@@ -62,8 +62,15 @@ def main(names: list[str]) -> None:
 
 def plan(case: Case) -> dict[str, Any]:
     """Return engines, parts that fall back to torch, and the recorded network of each engine."""
-    program, inputs = _exported(case)
-    request = EngineRequest(bundle="", out="", batch=case.batch)
+    request = EngineRequest(
+        bundle="",
+        out="",
+        batch=num_regions(OBJECTS, case.head) if case.head else case.batch,
+        precision=case.precision,
+        device="cpu",
+        part=case.head,
+    )
+    program, inputs = _exported(case, request)
     timing_cache = cache_folder("tensorrt") / "timing.bin"
     settings = compile_settings(request, timing_cache=timing_cache) | (case.settings or {})
     seen: list[Any] = []
@@ -102,14 +109,13 @@ def _inputs_of(module: Any, part: Any, inputs: list[Any]) -> Any:
     )
 
 
-def _exported(case: Case) -> tuple[Any, list[Any]]:
+def _exported(case: Case, request: EngineRequest) -> tuple[Any, list[Any]]:
     graph = case.make()
-    if case.head:
-        regions = example_of(OBJECTS, case.head, dtype=torch.float16)
-        return exported_with(graph, regions), [regions]
     if not case.dynamic:
         with exporting(case.precision):
-            program, example = exported(graph, size=case.size, batch=case.batch, device="cpu")
+            # Whole networks and trunks take pictures, whatever network they are of.
+            example = example_for(request, size=case.size, spec=OBJECTS)
+            program = exported_with(graph, example)
         return program, [example]
     half = torch.zeros(case.batch, *case.size, 3, dtype=torch.float16)
     batch = torch.export.Dim("batch", min=1, max=case.dynamic)

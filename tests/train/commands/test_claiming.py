@@ -2,34 +2,22 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from losszero_rt.checkpoint import read_checkpoint
 from losszero_rt.errors import UsageError
-from train import recipes
+from tests.train.commands.tiny_run import offer_tiny, ok, run
 from train.__main__ import main
 from train.config import TrainConfig
+from train.datasets import read_split
 
 
 @pytest.fixture(autouse=True)
 def tiny_recipe(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(tiny_config, phases=tiny_config.phases[:1])
-    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: config)
-
-
-def run(data: Path, out: Path, *words: str) -> Result:
-    arguments = ["run", "--recipe", "tiny", "--data", str(data), "--out", str(out)]
-    fixed = ["--workers", "0", "--accelerator", "cpu", "--track", "disabled"]
-    return CliRunner().invoke(main, [*arguments, *fixed, *words])
-
-
-def ok(result: Result) -> str:
-    assert result.exit_code == 0, result.output + repr(result.exception)
-    return result.output
+    offer_tiny(tiny_config, monkeypatch)
 
 
 def test_resume_where_nothing_is_yet_begins_and_says_so(data_folder: Path, tmp_path: Path) -> None:
@@ -69,6 +57,70 @@ def test_a_training_whose_state_was_removed_is_not_begun_again_by_resume(
     rows = json.loads((out / "history.json").read_text())
     (out / "history.json").write_text(json.dumps(rows[:1]))
     assert "begins at step 0" in ok(run(data_folder, out, "--epochs", "2", "--resume"))
+
+
+def weights_in(folder: Path) -> str:
+    return read_checkpoint(folder).weights_sha256
+
+
+def test_a_training_may_start_from_the_one_it_replaces(data_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ok(run(data_folder, out))
+    before = weights_in(out / "last")
+    ok(run(data_folder, out, "--seed", "7", "--force", "--start-from", str(out / "best")))
+    assert weights_in(out / "last") != before
+    assert len((out / "metrics.jsonl").read_text().splitlines()) > 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--start-from", "none-there"),
+        ("--split", "none-there"),
+        ("--fold", "1"),
+        ("--cam-class", "wish"),
+        ("--start-from", "last", "--set", "network.decoder_channels=16"),
+        ("--set", "encoder_weights=none-there"),
+        ("--accumulate", "9"),
+    ],
+)
+def test_a_new_training_that_cannot_begin_leaves_the_old_one(
+    words: tuple[str, ...], data_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    ok(run(data_folder, out))
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    asked = [str(out / word) if word == "last" else word for word in words]
+    assert run(data_folder, out, "--force", *asked).exit_code
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_the_split_of_a_training_that_is_replaced_does_not_count(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    out, file = tmp_path / "out", tmp_path / "split.json"
+    words = ["split", str(data_folder / "night_ride"), "--folds", "2", "--out", str(file)]
+    ok(CliRunner().invoke(main, words))
+    ok(run(data_folder, out, "--split", str(file), "--fold", "1"))
+    ok(run(data_folder, out, "--force"))
+    assert "val" in read_split(out / "split.json").parts
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_ctrl_c_before_the_first_step_leaves_no_split(
+    force: bool, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    if force:
+        ok(run(data_folder, out))
+
+    def interrupted(*_: object, **__: object) -> None:
+        assert (out / "split.json").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("train.loop.train", interrupted)
+    assert run(data_folder, out, *(["--force"] if force else [])).exit_code
+    assert not (out / "split.json").exists()
 
 
 def test_a_failed_start_leaves_nothing_behind(data_folder: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a command says where it cannot write, before it works for it where that goes."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -86,10 +87,35 @@ def test_a_file_that_cannot_be_read_is_no_output_error(tmp_path: Path) -> None:
     def look(out: Path) -> None:
         (tmp_path / "data" / "absent").read_bytes()
 
-    words = ["--out", str(tmp_path / "written" / "report")]
+    words = ["--out", str(tmp_path / "report")]
     error = CliRunner().invoke(guard_outputs(look), words).exception
     assert isinstance(error, InputError)
     assert f"{tmp_path / 'data' / 'absent'} cannot be read" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_output"),
+    [
+        ("new/out", True),
+        ("new/out/inner/file", True),
+        ("new/out.7.part", True),
+        ("new", True),
+        ("new/other", False),
+        ("new/out2", False),
+        ("", False),
+    ],
+)
+def test_what_is_written_is_told_from_what_lies_beside_it(
+    name: str, is_output: bool, tmp_path: Path
+) -> None:
+    @click.command("look")
+    @click.option("--out", type=click.Path(path_type=Path))
+    def look(out: Path) -> None:
+        raise PermissionError(errno.EACCES, "no", str(tmp_path / name))
+
+    words = ["--out", str(tmp_path / "new" / "out")]
+    error = CliRunner().invoke(guard_outputs(look), words).exception
+    assert isinstance(error, OutputError if is_output else InputError)
 
 
 def test_no_room_is_one_line_and_leaves_no_part_behind(data_folder: Path, tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from losszero_rt.checkpoint import read_checkpoint
 from losszero_rt.classmap import CAMVID
 from losszero_rt.errors import InputError, UsageError
+from tests.train.commands.tiny_run import offer_tiny, ok, run
 from tests.train.datasets.drawn_layouts import scene, write, write_camvid
-from train import recipes
 from train.__main__ import main
 from train.config import TrainConfig
 from train.datasets import open_pictures, read_split, write_split
@@ -21,19 +21,7 @@ from train.lineage import read_lineage
 
 @pytest.fixture(autouse=True)
 def tiny_recipe(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(tiny_config, phases=tiny_config.phases[:1])
-    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: config)
-
-
-def run(data: Path, out: Path, *words: str) -> Result:
-    arguments = ["run", "--recipe", "tiny", "--data", str(data), "--out", str(out)]
-    fixed = ["--workers", "0", "--accelerator", "cpu", "--track", "disabled"]
-    return CliRunner().invoke(main, [*arguments, *fixed, *words])
-
-
-def ok(result: Result) -> str:
-    assert result.exit_code == 0, result.output + repr(result.exception)
-    return result.output
+    offer_tiny(tiny_config, monkeypatch)
 
 
 def rows_of(out: Path) -> list[dict[str, float]]:
