@@ -33,7 +33,7 @@ FEW, MANY = 1, 20
 SIZE, QUICK_SIZE = (720, 1280), (180, 320)
 # Frames a second: what no machine can compute, and what a camera gives.
 PACES = {"flat out": 1000, "at 30 a second": 30}
-TURN_S, QUICK_TURN_S = 15.0, 2.0
+TURN_S, QUICK_TURN_S = 8.0, 2.0
 WARMUP_S, QUICK_WARMUP_S = 10.0, 1.0
 # From when all viewers are there until they count.
 SETTLE_S = 1.0
