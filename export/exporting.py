@@ -197,12 +197,13 @@ def _score(
     """Score the network, and compare the weights as stored with those that were trained."""
     verdict = judge_eager(bundle, pictures)
     scores = {**verdict.scores.as_dict(), "dataset": _dataset_name(config)}
+    bundle = replace(bundle, scores=scores)
     weights = {
         **bundle.parity_head(WEIGHTS),
         "source_sha256": trained.sha256,
         **compare(verdict, reference=judge_eager(trained, pictures)),
     }
-    return replace(bundle, scores=scores), {**parity, WEIGHTS: weights}
+    return bundle, {**parity, WEIGHTS: weights}
 
 
 def _refuse_different(bundle: Bundle, parity: Mapping[str, Any], *, config: ExportConfig) -> None:

@@ -130,9 +130,11 @@ class Bundle:
         """
         roles = self.engines.get(engine, {})
         digests = {f"{role}_sha256": self.files[name].sha256 for role, name in roles.items()}
+        model = self.model_fields
         if engine == WEIGHTS:
             digests = {"sha256": self.files[WEIGHTS_NAME].sha256}
-        return {"gate": GATE, **digests, "model": self.model_fields}
+            model |= {"scores": dict(self.scores), "data": dict(self.data)}
+        return {"gate": GATE, **digests, "model": model}
 
     def parity_record(self, engine: str) -> Mapping[str, Any]:
         """Return what export found of one compiled engine; nothing where that is of another one."""

@@ -13,7 +13,7 @@ from typing import Any
 from losszero_rt.bundle.model_fields import differences
 from losszero_rt.metrics import RATES
 
-GATE = 3
+GATE = 4
 # How far a compiled graph may move the mean IoU and the IoU of any class, in points (1/100).
 MIOU_POINTS_MAX = 0.3
 CLASS_POINTS_MAX = 1.0
@@ -61,7 +61,7 @@ def gate_fault(record: Mapping[str, Any]) -> str:
         return ""
     return (
         f"a parity record of gate {gate!r}, this version needs one of gate {GATE}, which holds "
-        "input and classes: export it again (python -m export, with --labelled)"
+        "input, classes and scores: export it again (python -m export, with --labelled)"
     )
 
 
