@@ -265,30 +265,6 @@ def test_parity_of_another_model_does_not_count(bundle: Bundle, field: str, engi
         find_bundle(bundle.path)
 
 
-@pytest.mark.parametrize(
-    ("alter", "words"),
-    [
-        (lambda m: m["scores"].update(miou=0.99), "scores.miou is 0.99, measured with 0.5"),
-        (lambda m: m["data"].update(val=["better.png"]), "data.val is ['better.png']"),
-    ],
-    ids=["scores", "data"],
-)
-def test_scores_that_nobody_measured_do_not_count(
-    bundle: Bundle, alter: Change, words: str
-) -> None:
-    proved = write_parity(bundle, miou_points=0, class_points=0)
-    weights = {**proved.parity_head(WEIGHTS), "miou_points": 0}
-    (bundle.path / PARITY_NAME).write_text(json.dumps({**proved.parity, WEIGHTS: weights}))
-    assert seal(proved).is_verified
-    path = bundle.path / MANIFEST_NAME
-    manifest = json.loads(path.read_text())
-    alter(manifest)
-    path.write_text(json.dumps(manifest))
-    changed = Bundle.open(bundle.path)
-    assert words in changed.weights_fault
-    assert not changed.is_verified
-
-
 def test_parity_from_before_models_were_recorded_names_the_remedy(bundle: Bundle) -> None:
     proved = write_parity(bundle, miou_points=0, class_points=0)
     record = {key: value for key, value in proved.parity["openvino"].items() if key != "model"}
