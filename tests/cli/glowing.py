@@ -58,7 +58,8 @@ def write_bundle(folder: Path, *, verified: bool = True, cams: bool = False) -> 
     if verified:
         bundle = seal(bundle)
         head = bundle.parity_head("openvino")
-        precisions = dict.fromkeys(("fp32", "bf16"), PARITY)
+        scored = {**PARITY, "miou": SCORES["miou"]}
+        precisions = {"fp32": scored, "bf16": scored}
         record = {**head, "n": 3, "dataset": "nothing", "precisions": precisions}
         (folder / "parity.json").write_text(json.dumps({"openvino": record}))
     return seal(bundle).path
