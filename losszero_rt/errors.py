@@ -61,6 +61,10 @@ class InputError(LossZeroError):
     exit_code = ExitCode.INPUT
 
 
+class DeniedError(InputError):
+    """A source does not let this user in; cameras lock an account after a few attempts (exit 3)."""
+
+
 class ModelError(LossZeroError):
     """A bundle or engine is refused (exit 4)."""
 

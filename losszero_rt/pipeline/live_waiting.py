@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
-from losszero_rt.errors import InputError, OutputError
+from losszero_rt.errors import DeniedError, InputError, OutputError
 from losszero_rt.frame import StreamItem, VideoInfo
 from losszero_rt.ledger import Ledger
 from losszero_rt.livestate import Signal
@@ -160,6 +160,7 @@ def wait_for(
         The source; None when nobody waits any more.
 
     Raises:
+        DeniedError: The source lets nobody in with what was given.
         InputError: As many attempts in a row failed as may fail.
     """
     attempts = Reconnection(
@@ -172,6 +173,8 @@ def wait_for(
         lobby.look()
         try:
             return open_it(replace(options, open_timeout_s=attempts.timeout_s()))
+        except DeniedError:
+            raise
         except InputError as error:
             attempts.went_down(now_s())
             why, reason = attempts.why_give_up(), str(error)

@@ -11,13 +11,14 @@ from urllib.error import HTTPError, URLError
 
 import av.error
 
-from losszero_rt.errors import InputError
+from losszero_rt.errors import DeniedError, InputError
 from losszero_rt.video.addresses import Address
 from losszero_rt.video.feeds import Unplayable
 from losszero_rt.video.live_opening import no_camera
 from losszero_rt.video.sockets import Silence
 
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
+_DENIED = (401, 403)
 _LOST = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.EIO)
 
 
@@ -37,7 +38,8 @@ def refusal_of(error: Exception, *, address: Address) -> InputError:
     if address.kind == "screen":
         return InputError("the screen cannot be read", remedy="is DISPLAY right, and allowed?")
     reason, remedy = _reason(error, address)
-    return InputError(f"{address.name}: {reason}", remedy=remedy)
+    kind = DeniedError if _status(error) in _DENIED else InputError
+    return kind(f"{address.name}: {reason}", remedy=remedy)
 
 
 def _camera_refusal(error: Exception, address: Address) -> InputError:

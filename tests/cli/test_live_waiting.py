@@ -42,6 +42,19 @@ def test_source_that_does_not_answer_ends_the_run_unless_it_is_waited_for(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_wrong_password_is_said_at_once_and_never_tried_again(
+    program: Program, tmp_path: Path, camera: HttpServer
+) -> None:
+    """Cameras lock an account after a few wrong passwords."""
+    camera.login = "rider:right"
+    address = camera.url("/mjpeg").replace("://", "://rider:wrong@")
+    outcome = program("live", address, "--json", tmp_path / "l", "--wait")
+    assert outcome.code == 3
+    assert "user name or password are wrong (401)" in outcome.error_line
+    assert len(camera.asked) == 2, "once before it asks for a login, once with it"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_page_says_that_it_connects_and_a_signal_ends_the_wait(
     bundle: Path, tmp_path: Path, absent: str
 ) -> None:
