@@ -62,7 +62,7 @@ class InputError(LossZeroError):
 
 
 class DeniedError(InputError):
-    """A source does not let this user in; cameras lock an account after a few attempts (exit 3)."""
+    """A source that was never connected refuses the login: more attempts may lock it (exit 3)."""
 
 
 class ModelError(LossZeroError):

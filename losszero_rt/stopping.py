@@ -13,6 +13,7 @@ _CODES: dict[str, ExitCode] = {
     "SIGTERM": ExitCode.SIGTERM,
     "SIGHUP": ExitCode.SIGHUP,
 }
+STOP_CODES: tuple[ExitCode, ...] = tuple(_CODES.values())
 
 
 def stop_signals() -> list[signal.Signals]:

@@ -17,7 +17,7 @@ from losszero_rt.network import build_network
 from train.datasets.picture import LabelledPicture
 from train.evaluate import score
 from train.seen import SEEN_KEY, seen_in, seen_record
-from train.shifting import SHIFTS_KEY, shift_logits
+from train.shifting import shift_logits, shifted_data
 
 
 def average_checkpoints(
@@ -63,7 +63,7 @@ def average_checkpoints(
     data = _joined_data([checkpoint for _, checkpoint in loaded])
     if shifts:
         shift_logits(network, shifts=shifts, classes=first.classes)
-        data[SHIFTS_KEY] = dict(sorted(shifts.items()))
+        data = shifted_data(data, shifts=shifts)
     scores = score(network, val, spec=first.input, classes=first.classes)
     record = replace(
         first,

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from losszero_rt.errors import ModelError
-from losszero_rt.stopping import StopSwitch
+from losszero_rt.stopping import STOP_CODES, StopSwitch
 from train.batch import Batch
 from train.clock import Clock
 from train.config import TrainConfig
@@ -102,12 +102,19 @@ def train(
                 clock.saved()
             if over:
                 break
-    session.fabric.barrier()
-    # Alone, for it ends all as soon as another ends otherwise than well.
-    if stop.exit_code is not None and session.team.leads:
-        told = f"stopped by a signal after step {progress.step} of {config.num_steps}"
-        raise StoppedError(stop.exit_code, told=f"{told}, the state is written")
+    _end(session, stop)
     return progress
+
+
+def _end(session: Session, stop: StopSwitch) -> None:
+    """Wait for all processes, and let one tell of the signal that any of them got."""
+    session.fabric.barrier()
+    code = session.agree_on(stop.exit_code, among=STOP_CODES)
+    # Alone, for it ends all as soon as another ends otherwise than well.
+    if code is not None and session.team.leads:
+        step, num_steps = session.progress.step, session.config.num_steps
+        told = f"stopped by a signal after step {step} of {num_steps}"
+        raise StoppedError(code, told=f"{told}, the state is written")
 
 
 def _restore(session: Session, *, data: Data, out: Path, say: Callable[[str], object]) -> None:

@@ -1,9 +1,9 @@
 """A training under way in one process: what it holds, and what it shares with the others."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -12,6 +12,8 @@ from train.config import TrainConfig
 from train.learner import Learner, ObjectLearner
 from train.state import Progress, read_state, write_state
 from train.team import Team
+
+Choice = TypeVar("Choice")
 
 
 @dataclass(kw_only=True)
@@ -88,6 +90,11 @@ class Session:
             return wish
         vote = torch.tensor(float(wish), device=self.device)
         return bool(self.team.total(vote).item() > 0)
+
+    def agree_on(self, choice: Choice | None, *, among: Iterable[Choice]) -> Choice | None:
+        """Return in all processes the first of some values that any of them chose, or None."""
+        chosen = [value for value in among if self.agree(choice == value)]
+        return chosen[0] if chosen else None
 
     def halve_micro_batches(self, share: int) -> None:
         """Cut this process's ``share`` of a batch into twice as many parts from now on.

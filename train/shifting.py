@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,15 +64,17 @@ def shift_checkpoint(
     before = score(network, val, spec=checkpoint.input, classes=checkpoint.classes)
     shift_logits(network, shifts=shifts, classes=checkpoint.classes)
     after = score(network, val, spec=checkpoint.input, classes=checkpoint.classes)
-    earlier = checkpoint.data.get(SHIFTS_KEY, {})
-    summed = {name: earlier.get(name, 0.0) + shifts.get(name, 0.0) for name in {*earlier, *shifts}}
-    record = replace(
-        checkpoint,
-        scores=after.as_dict(),
-        data={**checkpoint.data, SHIFTS_KEY: dict(sorted(summed.items()))},
-    )
+    data = shifted_data(checkpoint.data, shifts=shifts)
+    record = replace(checkpoint, scores=after.as_dict(), data=data)
     written = write_checkpoint(out, checkpoint=record, weights=network.state_dict())
     return Shifted(checkpoint=written, before=before, after=after)
+
+
+def shifted_data(data: Mapping[str, Any], *, shifts: Mapping[str, float]) -> dict[str, Any]:
+    """Return the data record of a checkpoint after another shift: shifts add up."""
+    earlier = data.get(SHIFTS_KEY, {})
+    summed = {name: earlier.get(name, 0.0) + shifts.get(name, 0.0) for name in {*earlier, *shifts}}
+    return {**data, SHIFTS_KEY: dict(sorted(summed.items()))}
 
 
 def shift_logits(network: nn.Module, *, shifts: Mapping[str, float], classes: ClassMap) -> None:

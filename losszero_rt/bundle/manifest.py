@@ -107,7 +107,7 @@ class Bundle:
         """What keeps it from being verified: engine and fault, one line each."""
         found = {WEIGHTS: self.weights_fault}
         found |= {engine: self.parity_fault(engine) for engine in self.engines}
-        if not self.engines and WEIGHTS not in self.parity:
+        if (self.scores or not self.engines) and WEIGHTS not in self.parity:
             found[WEIGHTS] = "no parity record for these weights"
         return tuple(f"{name}: {fault}" for name, fault in found.items() if fault)
 

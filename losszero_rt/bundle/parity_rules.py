@@ -1,8 +1,9 @@
 """When a parity record proves a compiled graph: every tolerance in one place.
 
 A record must be of this version's gate and hold everything that is checked here, or it proves
-nothing. Those of earlier gates tell nothing of overflows, frozen engines and batches (1), or of the
-input and the classes that they were measured with (2); those of later ones are not understood.
+nothing. Those of earlier gates tell nothing of overflows, frozen engines and batches (1), of the
+input and the classes that they were measured with (2), or of the scores and data that belong to
+them (3); those of later ones are not understood.
 """
 
 import math

@@ -83,7 +83,7 @@ def source_options(function: Any) -> Any:
             "--wait",
             is_flag=True,
             help="Try a source that does not answer at first until it does; without this that ends "
-            "the run, so that a typo shows. A wrong password ends it always.",
+            "the run, so that a typo shows. A refused login (401, 403) ends it always.",
         ),
         option(
             "--read-timeout",

@@ -30,7 +30,8 @@ from losszero_rt.engine.openvino_facts import executed_precision, import_openvin
 from losszero_rt.engine.openvino_graphs import GraphSpec, input_shape
 from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras
 from losszero_rt.errors import ModelError
-from losszero_rt.network import no_linear_head, upsample_logits
+from losszero_rt.network import upsample_logits
+from losszero_rt.network.building import no_linear_head
 from losszero_rt.network.mask_rcnn_split import (
     HEADS,
     LEVELS,

@@ -135,7 +135,7 @@ class Ticket(Protocol):
 
     @property
     def infer_ms(self) -> float:
-        """Time the submission spent in the engine, milliseconds; known after :meth:`result`."""
+        """Time in the engine until its answer was read, milliseconds; known after `result`."""
         ...
 
 

@@ -157,6 +157,7 @@ def open_live(
                 opening.forgo()
                 return None
     except LossZeroError:
+        opening.forgo()
         if stop.is_set:  # whoever asked for the end does not ask why there was no picture
             return None
         raise

@@ -1,28 +1,22 @@
 """The soak: what it makes of figures, how it cuts the camera, and that nothing outlives it."""
 
-import json
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.bench_soak import claims_of, growths_of, thinned, unaccounted
-from benchmarks.options import ROOT
 from benchmarks.process_tree import Growth, Holding, growth_of, holding_of, tree_of
-from benchmarks.rtsp_camera import RtspCamera, why_no_rtsp
+from benchmarks.rtsp_camera import RtspCamera
 from benchmarks.soaking import SILENCE_S, CutCamera, Plan, Sample, Soaked
 from benchmarks.visits import Audience, Visit, audience, plan_visits
 from losszero_rt.serve import Page, PageOptions
 from tests.serve.painted import PaintedRun, served
+from tests.waiting import until
 
-LIMIT_S = 90.0
 FRAMES = {
     "read": 100,
     "shown": 80,
@@ -33,13 +27,6 @@ FRAMES = {
     "suspect": 0,
 }
 FLAT = Growth(first=100.0, last=100.0)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not holds():
-        assert time.monotonic() < until, "nothing came of it"
-        time.sleep(0.1)
 
 
 def test_leak_is_seen_and_warm_up_and_spikes_are_not() -> None:
@@ -224,6 +211,7 @@ def watched() -> Iterator[tuple[Page, PaintedRun]]:
         yield page, run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("abrupt", [False, True])
 def test_visitors_see_pictures_and_leave(watched: tuple[Page, PaintedRun], abrupt: bool) -> None:
     page, run = watched
@@ -232,8 +220,8 @@ def test_visitors_see_pictures_and_leave(watched: tuple[Page, PaintedRun], abrup
         visit(1, "mjpeg", end_s=2.0, abrupt=abrupt),
     ]
     with audience(page.url, visits=visits) as guests:
-        wait_until(lambda: guests.visits == 2)
-        wait_until(lambda: page.num_viewers == 0)
+        until(lambda: guests.visits == 2)
+        until(lambda: page.num_viewers == 0)
     assert guests.failures == []
     assert min(guests.pictures.values()) > 5
     assert "mask" in [choice.view for choice in run.heard]
@@ -243,91 +231,8 @@ def test_page_that_ends_fails_those_who_watch(watched: tuple[Page, PaintedRun]) 
     page, _ = watched
     visits = [visit(0, "websocket", end_s=600.0), visit(1, "mjpeg", end_s=600.0)]
     with audience(page.url, visits=visits) as guests:
-        wait_until(lambda: page.num_viewers == 2)
+        until(lambda: page.num_viewers == 2)
         page.stop()
-        wait_until(lambda: len(guests.failures) == 2)
+        until(lambda: len(guests.failures) == 2)
     assert guests.visits == 0
     assert sorted(text.partition(" ")[0] for text in guests.failures) == ["mjpeg", "websocket"]
-
-
-def need_rtsp() -> None:
-    why = why_no_rtsp()
-    if why:
-        pytest.skip(why)
-
-
-def soak_command(folder: Path, *words: str) -> list[str]:
-    places = ("--out", str(folder), "--work", str(folder / "work"))
-    return [sys.executable, "-m", "benchmarks.bench_soak", *places, *words]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_short_soak_is_exact_and_leaves_nothing(tmp_path: Path) -> None:
-    need_rtsp()
-    command = soak_command(tmp_path, "--quick")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    result = json.loads((tmp_path / "soak.json").read_text())
-    # Half a minute says nothing of growth.
-    exact = [claim for claim in result["claims"] if "growth" not in claim["what"]]
-    assert len(exact) == 4
-    assert all(claim["holds"] for claim in exact), exact
-    figures = result["figures"]
-    assert figures["num_cuts"] >= 2
-    assert len(figures["gaps_s"]) == figures["num_cuts"]
-    assert min(figures["viewers"]["pictures"].values()) > 0
-    assert len(figures["time_s_rss_mib_threads_descriptors_viewers"]) > 10
-    assert not list((tmp_path / "work").glob("*.mp4*"))
-
-
-@contextmanager
-def running_soak(folder: Path, *words: str) -> Iterator[tuple["subprocess.Popen[str]", list[int]]]:
-    """Run a soak until it records; yields it with all processes of it."""
-    command = soak_command(folder, "--minutes", "30", *words)
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    pids: list[int] = []
-    try:
-        parts = folder / "work"
-        wait_until(lambda: any(p.stat().st_size > 0 for p in parts.glob("soak-000.mp4*")))
-        pids = tree_of(process.pid)
-        yield process, pids
-    finally:
-        process.kill()
-        for pid in pids[1:]:
-            subprocess.run(["kill", "-9", str(pid)], check=False, capture_output=True)
-        process.communicate()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_soak_leaves_no_process_and_no_result(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    need_rtsp()
-    with running_soak(tmp_path) as (process, pids):
-        assert len(pids) >= 3, "itself, the camera and the run"
-        process.send_signal(number)
-        _, said = process.communicate(timeout=LIMIT_S)
-        assert process.returncode == 130
-        assert "no result" in said
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
-    assert not list(tmp_path.glob("*.json*"))
-    assert not list((tmp_path / "work").glob("*.mp4*"))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_interrupted_soak_that_was_told_to_writes_what_it_has(tmp_path: Path) -> None:
-    need_rtsp()
-    with running_soak(tmp_path, "--keep-partial") as (process, pids):
-        time.sleep(10)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=LIMIT_S)
-        assert process.returncode == 0
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
-    result = json.loads((tmp_path / "soak.json").read_text())
-    assert result["figures"]["interrupted"]
-    assert "interrupted after" in result["notes"][0]
-    assert [claim["value"] for claim in result["claims"] if "ledger" in claim["what"]] == [0]

@@ -55,6 +55,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_crowd_grows_and_shrinks_and_every_viewer_gets_pictures() -> None:
     page = Page(PageOptions(port=0))
     with served(page) as run, crowd(page.url) as viewers:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from losszero_rt.bundle import PARITY_NAME, WEIGHTS_NAME, Bundle, seal
+from losszero_rt.bundle import PARITY_NAME, WEIGHTS, WEIGHTS_NAME, Bundle, seal
 from losszero_rt.classmap import NIGHT_RIDE
 from losszero_rt.network import NetworkSpec
 from losszero_rt.preprocess import InputSpec
@@ -56,5 +56,7 @@ def write_parity(bundle: Bundle, *, miou_points: float, class_points: float) -> 
     """Give a bundle a parity record and seal it again."""
     points = {"miou_points": miou_points, "class_points": {"road": class_points}}
     record = {**bundle.parity_head("openvino"), "precisions": {"bf16": {**RUNS, **points}}}
-    (bundle.path / PARITY_NAME).write_text(json.dumps({"openvino": record}))
+    weights = {**bundle.parity_head(WEIGHTS), "miou_points": 0, "class_points": {"road": 0}}
+    proofs = {"openvino": record, WEIGHTS: weights}
+    (bundle.path / PARITY_NAME).write_text(json.dumps(proofs))
     return seal(bundle)

@@ -24,9 +24,7 @@ def test_scores_that_nobody_measured_do_not_count(
     bundle: Bundle, alter: Change, words: str
 ) -> None:
     proved = write_parity(bundle, miou_points=0, class_points=0)
-    weights = {**proved.parity_head(WEIGHTS), "miou_points": 0, "class_points": {"road": 0}}
-    (bundle.path / PARITY_NAME).write_text(json.dumps({**proved.parity, WEIGHTS: weights}))
-    assert seal(proved).is_verified
+    assert proved.is_verified
     path = bundle.path / MANIFEST_NAME
     manifest = json.loads(path.read_text())
     alter(manifest)
@@ -34,3 +32,10 @@ def test_scores_that_nobody_measured_do_not_count(
     changed = Bundle.open(bundle.path)
     assert words in changed.weights_fault
     assert not changed.is_verified
+
+
+def test_scores_without_a_record_of_the_weights_do_not_count(bundle: Bundle) -> None:
+    proved = write_parity(bundle, miou_points=0, class_points=0)
+    record = {name: found for name, found in proved.parity.items() if name != WEIGHTS}
+    (bundle.path / PARITY_NAME).write_text(json.dumps(record))
+    assert seal(proved).faults == ("weights: no parity record for these weights",)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from losszero_rt.bundle import Bundle, seal
+from losszero_rt.bundle import WEIGHTS, Bundle, seal
 from losszero_rt.classmap import NIGHT_RIDE
 from losszero_rt.engine.openvino_facts import import_openvino
 from losszero_rt.network import NetworkSpec
@@ -61,7 +61,9 @@ def write_bundle(folder: Path, *, verified: bool = True, cams: bool = False) -> 
         scored = {**PARITY, "miou": SCORES["miou"]}
         precisions = {"fp32": scored, "bf16": scored}
         record = {**head, "n": 3, "dataset": "nothing", "precisions": precisions}
-        (folder / "parity.json").write_text(json.dumps({"openvino": record}))
+        weights = {**bundle.parity_head(WEIGHTS), **scored}
+        proofs = {"openvino": record, WEIGHTS: weights}
+        (folder / "parity.json").write_text(json.dumps(proofs))
     return seal(bundle).path
 
 

@@ -87,6 +87,7 @@ def test_second_signal_ends_at_once_and_leaves_a_playable_part(
     assert len(numbers) >= 100 - GOP
 
 
+@pytest.mark.slow
 def test_kill_leaves_a_playable_part_and_resume_goes_on_with_it(
     ride: Path, tmp_path: Path, bundle: Path
 ) -> None:

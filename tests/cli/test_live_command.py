@@ -24,6 +24,7 @@ def schema(name: str) -> Any:
     return json.loads((files("losszero_rt") / "schema" / f"{name}.schema.json").read_text())
 
 
+@pytest.mark.slow
 def test_recording_report_and_lines_agree(program: Program, tmp_path: Path) -> None:
     out, report_path, lines = tmp_path / "o.mp4", tmp_path / "r.json", tmp_path / "l.jsonl"
     words = (RIDE, "--duration", 2, "--record", out, "--report", report_path, "--json", lines)
@@ -56,6 +57,7 @@ def test_duration_is_exact_to_a_frame(program: Program, tmp_path: Path) -> None:
     assert report["live"]["ended_by"] == "duration"
 
 
+@pytest.mark.slow
 def test_recording_keeps_the_times_of_what_was_shown(program: Program, tmp_path: Path) -> None:
     out, lines = tmp_path / "o.mp4", tmp_path / "l.jsonl"
     words = ("--duration", 2, "--record", out, "--json", lines, "--max-fps", 10)
@@ -68,6 +70,7 @@ def test_recording_keeps_the_times_of_what_was_shown(program: Program, tmp_path:
     assert np.diff(times_s).min() > 0.06, "ten a second at most, with a camera's jitter"
 
 
+@pytest.mark.slow
 def test_frames_left_out_on_wish_are_no_losses(program: Program, tmp_path: Path) -> None:
     words = ("--duration", 2, "--json", tmp_path / "l", "--report", tmp_path / "r.json")
     program.done("live", RIDE, *words, "--policy", "all", "--max-fps", 10, "--max-loss", 0)
@@ -75,6 +78,7 @@ def test_frames_left_out_on_wish_are_no_losses(program: Program, tmp_path: Path)
     assert by_reason["max-fps"] > 10
 
 
+@pytest.mark.slow
 def test_segments_are_written_one_after_the_other(program: Program, tmp_path: Path) -> None:
     words = ("--record", tmp_path / "o.mkv", "--segment-minutes", 0.02, "--duration", 3)
     program.done("live", RIDE, *words, "--report", tmp_path / "r.json", *PLAIN)
@@ -89,6 +93,7 @@ def test_segments_are_written_one_after_the_other(program: Program, tmp_path: Pa
     assert (again.code, "o-000.mkv exists" in again.error_line) == (5, True)
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_along_the_bottom(program: Program, tmp_path: Path) -> None:
     source = "lavfi:color=gray:size=640x360:rate=30"
     for name, hud in (("with", "--hud"), ("without", "--no-hud")):

@@ -145,6 +145,7 @@ def test_silence_is_said_and_a_signal_still_ends_the_run(
     assert shown == list(range(shown[0], shown[0] + len(shown)))
 
 
+@pytest.mark.slow
 def test_reconnect_keeps_the_gap_and_invents_nothing(
     bundle: Path, tmp_path: Path, camera: HttpServer
 ) -> None:

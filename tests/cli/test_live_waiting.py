@@ -74,6 +74,7 @@ def test_page_says_that_it_connects_and_a_signal_ends_the_wait(
     assert read_json(report)["frames"]["read"] == 0
 
 
+@pytest.mark.slow
 def test_source_that_comes_late_is_shown_from_then_on(
     bundle: Path, tmp_path: Path, camera: HttpServer
 ) -> None:

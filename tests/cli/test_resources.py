@@ -32,6 +32,7 @@ def counts() -> tuple[int, int, int]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts what Linux shows")
 def test_many_runs_leave_no_file_and_no_thread_behind(program: Program, tmp_path: Path) -> None:
     good = write_clip(tmp_path / "good.mp4", size=(64, 96), num_frames=4, audio="aac")

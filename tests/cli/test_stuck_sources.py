@@ -109,6 +109,7 @@ def check_ended(folder: Path, *, code: int) -> None:
     assert not list(folder.glob("*.part*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_name_that_is_never_resolved_does_not_hold_up_the_end(
     bundle: Path, tmp_path: Path, number: signal.Signals, code: int
@@ -129,6 +130,7 @@ def test_name_that_is_never_resolved_does_not_hold_up_the_end(
     check_ended(tmp_path, code=code)
 
 
+@pytest.mark.slow
 def test_server_that_only_greets_does_not_hold_up_the_end_of_a_start(
     bundle: Path, tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ from losszero_rt.video import part_of, probe
 from tests.cli.program import Program, finish, read_json, read_lines, start
 from tests.media import read_clip, read_index, write_clip
 
+pytestmark = pytest.mark.slow
+
 CAMERA = "lavfi:testsrc2=size=192x96:rate=60"
 LIMIT_S = 60.0
 PLAIN = ("--alpha", "0", "--no-legend", "--no-hud")

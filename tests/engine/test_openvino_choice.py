@@ -25,6 +25,8 @@ from losszero_rt.engine.openvino_race import Race
 from losszero_rt.engine.openvino_remembered import CACHE
 from losszero_rt.errors import ModelError
 
+pytestmark = pytest.mark.slow
+
 FREE = EngineOptions(threads=2, num_requests=2)
 
 

@@ -16,6 +16,7 @@ def operations(network: torch.nn.Module) -> set[str]:
     return {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", TRANSFORMERS)
 def test_both_ways_say_the_same_and_are_what_they_are_called(architecture: Architecture) -> None:
     torch.manual_seed(0)

@@ -36,6 +36,8 @@ from losszero_rt.errors import ExitCode, ModelError, UsageError
 from losszero_rt.pipeline.inspection import inspection_text
 from tests.bundles import NUM_PICTURES, draw_inputs, draw_picture, write_pairs
 
+pytestmark = pytest.mark.slow
+
 needs_nncf = pytest.mark.skipif(not find_spec("nncf"), reason="nncf is not installed")
 needs_int8 = pytest.mark.skipif(not multiplies_int8(), reason="this CPU has no int8 products")
 # Runs in a fresh interpreter: any socket, and any process that is forked, is an error.

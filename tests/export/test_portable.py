@@ -106,6 +106,7 @@ def swap_labels(model: onnx.ModelProto) -> None:
     model.graph.node.append(onnx.helper.make_node("BitwiseXor", ["right", "one"], ["labels"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "words"),
     [(None, ""), (damage_kernel, "moves the logits"), (swap_labels, "moves the mean IoU")],

@@ -158,6 +158,7 @@ def test_batches_have_limits(config: ExportConfig, batches: tuple[int, ...]) -> 
         replace(config, batches=batches)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("doubles")
 def test_a_bundle_of_engines_is_proved_recorded_and_opens(
     config: ExportConfig, monkeypatch: pytest.MonkeyPatch
@@ -180,6 +181,7 @@ def test_a_bundle_of_engines_is_proved_recorded_and_opens(
     assert (engine.info.name, engine.info.trusted_by) == ("tensorrt", "record")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("doubles")
 def test_engines_beyond_tolerance_leave_nothing(
     config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -193,6 +195,7 @@ def test_engines_beyond_tolerance_leave_nothing(
     assert not list(out.parent.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("doubles")
 def test_a_proof_of_the_first_gate_is_not_enough_for_an_engine(
     config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

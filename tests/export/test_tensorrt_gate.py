@@ -33,9 +33,13 @@ from losszero_rt.errors import ModelError
 from tests.bundles import INPUT, SIZE, write_pairs, write_small_checkpoint
 from tests.engine.tensorrt_double import Compiled, Library, without_gpu, write_engines
 
-pytestmark = pytest.mark.skipif(
-    find_spec("torch_tensorrt") is not None, reason="the real library is here: tests/gpu runs it"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        find_spec("torch_tensorrt") is not None,
+        reason="the real library is here: tests/gpu runs it",
+    ),
+    pytest.mark.slow,
+]
 TWIN = b"twin"
 
 

@@ -29,6 +29,8 @@ from tests.bundles import INPUT, SIZE, write_pairs, write_small_checkpoint
 from tests.bundles import draw_inputs as draw_bars
 from tests.engine.tensorrt_double import write_engines
 
+pytestmark = pytest.mark.slow
+
 INFO = EngineInfo(
     name="tensorrt",
     device="Test GPU",

@@ -44,6 +44,7 @@ class StuckSource(ScriptedSource):
             self.has_let_go.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why", ["signal", "duration"])
 def test_run_ends_soon_with_all_that_came_before(glowing: Path, tmp_path: Path, why: str) -> None:
     out, stop, progress = tmp_path / "o.mp4", StopSwitch(), HeardProgress()
@@ -69,6 +70,7 @@ def test_run_ends_soon_with_all_that_came_before(glowing: Path, tmp_path: Path, 
     wait_until(source.has_let_go.is_set)
 
 
+@pytest.mark.slow
 def test_source_that_opens_after_it_was_given_up_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

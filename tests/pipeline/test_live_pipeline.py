@@ -94,6 +94,7 @@ def test_ledger_and_order_are_whole_whatever_the_pace(
         assert bench.ledger.shown == count
 
 
+@pytest.mark.slow
 def test_model_slower_than_the_stream_ages_no_frame_however_long_it_goes_on() -> None:
     infer_s, period_s = 0.05, 0.01
     bench = LiveBench(PacedEngine(infer_s=infer_s), flow=Flow(policy="latest"))
@@ -136,6 +137,7 @@ def test_stages_overlap_the_engine_has_the_next_frames_while_one_is_handed_on(
     assert engine.most_unread == num_requests
 
 
+@pytest.mark.slow
 def test_deadline_counts_frames_as_late_before_they_cost_anything() -> None:
     engine = PacedEngine(infer_s=0.08)
     bench = LiveBench(engine, flow=Flow(policy="deadline", deadline_ms=40))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -17,6 +18,7 @@ from tests.serve.painted import PaintedRun, served, until
 TOKEN = "a-token-of-the-tests"
 
 
+@pytest.mark.slow
 def test_two_browsers_watch_and_one_is_killed(
     opened: WebDriver, page: Page, run: PaintedRun, tmp_path: Path
 ) -> None:

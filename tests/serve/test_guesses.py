@@ -36,6 +36,7 @@ def client_at(page: Page, host: str) -> httpx.Client:
     return httpx.Client(base_url=base, transport=transport, timeout=20, headers={"origin": base})
 
 
+@pytest.mark.slow
 def test_right_token_is_let_in_while_a_stranger_guesses(guarded: Page) -> None:
     over = threading.Event()
     heard: Counter[int] = Counter()
@@ -62,6 +63,7 @@ def test_right_token_is_let_in_while_a_stranger_guesses(guarded: Page) -> None:
     assert heard[204] == 0
 
 
+@pytest.mark.slow
 def test_many_guesses_at_once_are_tried_one_after_the_other() -> None:
     async def crowd() -> tuple[Counter[str], float, int]:
         trying = guesses()

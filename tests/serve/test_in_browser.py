@@ -18,6 +18,8 @@ from tests.serve.browser import DESKTOP, PHONE, click, drawn, resize, state, wor
 from tests.serve.painted import VIEW_COLOURS, PaintedRun, status, until
 from tests.serve.watcher import watching
 
+pytestmark = pytest.mark.slow
+
 
 def colour_shown(driver: WebDriver) -> list[int]:
     """Return RGB of a pixel near the lower right of the canvas."""

@@ -51,6 +51,7 @@ def test_player_that_takes_nothing_does_not_count_as_watching(page: Page) -> Non
         until(lambda: is_idle(page, run), what="a run that paints for nobody")
 
 
+@pytest.mark.slow
 def test_stalled_player_is_ended_and_the_others_go_on(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +69,7 @@ def test_stalled_player_is_ended_and_the_others_go_on(
             until(lambda: is_ended(stalled), what="the end of the stalled player")
 
 
+@pytest.mark.slow
 def test_player_stays_while_no_pictures_come(
     page: Page, run: PaintedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def frames_until(viewer: Watcher, index: int) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_slow_viewer_gets_fewer_pictures_each_of_them_new(page: Page, run: PaintedRun) -> None:
     with watching(page) as quick, watching(page) as slow:
         quick.picture()
@@ -166,6 +167,7 @@ def test_viewer_that_never_answers_gets_two_pictures_and_slows_nobody(
     assert seen[-1].index > seen[0].index
 
 
+@pytest.mark.slow
 def test_show_neither_encodes_nor_waits_whoever_does_not_read(page: Page) -> None:
     with served(page, size=(720, 1280)) as run, ExitStack() as stack:
         viewers = [stack.enter_context(watching(page)) for _ in range(3)]

@@ -14,6 +14,8 @@ from tests.serve.strangers import CROWD, STRANGER, VIEWER, WHOLE, crowd, is_ende
 from tests.serve.test_security import TOKEN, make_certificate
 from tests.serve.watcher import watching
 
+pytestmark = pytest.mark.slow
+
 HALF = b"GET /healthz HTTP/1.1\r\nHost: 127"
 UPGRADE = b"GET /watch HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 SLOW_BODY = b"POST /live.js HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n\r\nx"

@@ -32,6 +32,8 @@ from train.recipes import RECIPES
 from train.scored import score_all
 from train.stopping import StoppedError
 
+pytestmark = pytest.mark.slow
+
 RIDES = ("a", "a", "b", "b", "c", "d")
 
 

@@ -37,6 +37,7 @@ def kill(line: str) -> None:
     raise KilledError(line)
 
 
+@pytest.mark.slow
 def test_a_training_killed_and_resumed_ends_in_the_same_weights(
     tiny_config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ def test_a_training_killed_and_resumed_ends_in_the_same_weights(
     assert_same(whole, broken)
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_weights(tiny_config: TrainConfig, data: Data, tmp_path: Path) -> None:
     one_epoch = replace(tiny_config, phases=tiny_config.phases[:1])
     for name, config in (("a", one_epoch), ("b", replace(one_epoch, seed=2))):
@@ -87,6 +89,7 @@ def test_last_and_best_describe_themselves(
     )
 
 
+@pytest.mark.slow
 def test_a_training_started_from_weights_begins_with_them(
     tiny_config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:
@@ -110,6 +113,7 @@ def test_resume_with_another_configuration_is_refused(
         train(other, data=data, out=tmp_path, resume=True, say=str)
 
 
+@pytest.mark.slow
 def test_resume_with_other_data_is_refused(
     tiny_config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:
@@ -166,6 +170,7 @@ def test_a_damaged_record_of_a_state_is_refused(
         read_step(tmp_path)
 
 
+@pytest.mark.slow
 def test_resume_without_a_state_begins_and_says_so(
     tiny_config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:
@@ -176,6 +181,7 @@ def test_resume_without_a_state_begins_and_says_so(
     assert_same(tmp_path / "whole", tmp_path / "resumed")
 
 
+@pytest.mark.slow
 def test_the_state_is_written_at_the_end_of_every_epoch(
     tiny_config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:

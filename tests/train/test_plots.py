@@ -4,6 +4,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
 from losszero_rt.classmap import NIGHT_RIDE
 from losszero_rt.metrics import Scores
@@ -70,6 +71,7 @@ def test_every_class_is_drawn_in_its_own_colour(tmp_path: Path) -> None:
         assert share_of(tmp_path / "plots" / "class-iou.png", colour) > 0.0005, colour
 
 
+@pytest.mark.slow
 def test_the_gap_between_training_and_validation_is_shaded(tmp_path: Path) -> None:
     shade = (248, 232, 218)
     for overfits in (True, False):

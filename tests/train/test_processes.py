@@ -96,8 +96,18 @@ def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
             assert proof(team, rank)[part] == proof(alone)[part]
 
 
-@pytest.mark.parametrize("to_all", [True, False])
-def test_a_signal_stops_all_processes_and_the_first_says_so(tmp_path: Path, to_all: bool) -> None:
+def second_of(pid: int) -> int:
+    """Return the process that a training started beside itself."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return next(int(c) for c in children if b"LOCAL_RANK=1" in environ_of(c))
+
+
+def environ_of(pid: str) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@pytest.mark.parametrize("to", ["all", "first", "second"])
+def test_a_signal_stops_all_processes_and_the_first_says_so(tmp_path: Path, to: str) -> None:
     command = [sys.executable, "-m", PROGRAM, str(tmp_path), "real", "--devices", "2"]
     process = subprocess.Popen(
         command,
@@ -111,7 +121,10 @@ def test_a_signal_stops_all_processes_and_the_first_says_so(tmp_path: Path, to_a
     try:
         until(lambda: step_on_disk(tmp_path) > 0 or process.poll() is not None, limit_s=200)
         # As a terminal does, or a service manager that knows of one.
-        (os.killpg if to_all else os.kill)(process.pid, signal.SIGTERM)
+        if to == "all":
+            os.killpg(process.pid, signal.SIGTERM)
+        else:
+            os.kill(process.pid if to == "first" else second_of(process.pid), signal.SIGTERM)
         _, told = process.communicate(timeout=200)
     finally:
         with suppress(ProcessLookupError):

@@ -25,6 +25,8 @@ from train.shifting import SHIFTS_KEY
 from train.state import read_step
 from train.stopping import StoppedError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def receipt(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> Receipt:

@@ -17,6 +17,8 @@ from train.datasets import LabelledPicture
 from train.loop import train
 from train.seen import SEEN_KEY, Overlap, digests_of, names_digest, overlap_with, seen_record
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"drawn {seed}" for seed in range(4)]
 
 

@@ -16,6 +16,8 @@ from train.datasets import LabelledPicture
 from train.loop import train
 from train.shifting import SHIFTS_KEY, shift_checkpoint, shift_logits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def trained(tiny_config: TrainConfig, pictures: list[LabelledPicture], tmp_path: Path) -> Path:

@@ -21,6 +21,8 @@ from train.sweep import Report, config_for, run_sweep
 from train.sweep_file import Choice, Hyperband, Range, Sweep
 from train.trial import training
 
+pytestmark = pytest.mark.slow
+
 RATE = {"learning_rate": Range(low=1e-4, high=1e-1, is_log=True)}
 
 

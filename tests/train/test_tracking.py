@@ -71,6 +71,7 @@ def history_in(out: Path) -> dict[str, list[Any]]:
 # --- W&B, for real, offline
 
 
+@pytest.mark.slow
 def test_an_offline_run_holds_curves_config_and_artifacts(tmp_path: Path) -> None:
     config = {"learning_rate": 0.01, "source": SECRET, "phases": ({"epochs": 3},)}
     lines: list[str] = []
@@ -103,6 +104,7 @@ def test_an_offline_run_holds_curves_config_and_artifacts(tmp_path: Path) -> Non
     assert ["undrivable", "road", 5] in json.loads(tables[0].read_text())["data"]
 
 
+@pytest.mark.slow
 def test_pictures_enter_a_run_only_where_that_was_asked_for(tmp_path: Path) -> None:
     for asked in (False, True):
         out = tmp_path / str(asked)
@@ -160,6 +162,7 @@ def test_a_failing_wandb_is_said_once_and_the_journal_goes_on(
     assert len(read_lineage(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_a_training_outlives_the_wandb_service(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys, pathlib\n"

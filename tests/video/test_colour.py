@@ -132,6 +132,7 @@ def test_rgb_becomes_limited_range(tmp_path: Path) -> None:
     assert to_rgb(frames[0].planes) == pytest.approx(RED, abs=2.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
 def test_hdr_is_tone_mapped_and_said(tmp_path: Path, transfer: int, name: str) -> None:
     colour = {"color_trc": transfer, "color_primaries": 9, "colorspace": 9, "color_range": 1}

@@ -40,6 +40,7 @@ def publish(server: HttpServer, folder: Path, *, live: bool) -> None:
     server.files["/hls/live.m3u8"] = playlist
 
 
+@pytest.mark.slow
 def test_live_hls_starts_at_its_newest_segment_and_keeps_the_pace(
     server: HttpServer, tmp_path: Path
 ) -> None:

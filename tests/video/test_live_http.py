@@ -51,6 +51,7 @@ def test_size_that_changes_on_the_way_is_scaled_to_the_first(server: HttpServer)
     assert indices == sorted(set(indices))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_leaks")
 def test_stream_that_ends_or_stalls_is_tried_again(server: HttpServer) -> None:
     source = open_live(server.url("/mjpeg"), read_timeout_s=0.5)
@@ -73,6 +74,7 @@ def test_stream_that_ends_or_stalls_is_tried_again(server: HttpServer) -> None:
     source.close()
 
 
+@pytest.mark.slow
 def test_attempts_and_reconnections_are_counted_apart(server: HttpServer) -> None:
     source = open_live(server.url("/mjpeg"))
     take(source, 5)

@@ -14,6 +14,8 @@ from losszero_rt.timings import now_s
 from tests.video.live_reading import on_signal, open_live, read_until, seconds_to_stop, take
 from tests.video.live_servers import RtspServer, rtsp_server, tls_in_front
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "p@/s:s%#x"
 
 

@@ -85,6 +85,7 @@ def test_attributes_can_be_read_while_another_thread_iterates() -> None:
     source.close()
 
 
+@pytest.mark.slow
 def test_camera_that_lengthens_its_exposure_keeps_true_times_and_is_noted() -> None:
     # From two seconds on every second frame is missing, as at night.
     graph = "lavfi:testsrc2=size=64x64:rate=30,select='lt(t,1)+not(mod(n,2))'"
@@ -102,6 +103,7 @@ def test_camera_that_lengthens_its_exposure_keeps_true_times_and_is_noted() -> N
     assert source.rate_declared == 30
 
 
+@pytest.mark.slow
 def test_slow_reader_does_not_make_a_backlog() -> None:
     source = open_live("lavfi:testsrc2=size=64x64:rate=50")
     take(source, 2)

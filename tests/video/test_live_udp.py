@@ -12,6 +12,7 @@ from tests.video.live_reading import open_live, read_until, seconds_to_stop
 from tests.video.live_servers import refused_port
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_leaks")
 def test_stream_is_entered_at_a_key_frame_and_left_when_it_stops() -> None:
     port = refused_port()

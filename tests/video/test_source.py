@@ -250,6 +250,7 @@ def test_many_files_leave_no_threads_and_no_files(clip_with_audio: Path, no_leak
         source.close()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "long.mp4", size=(480, 640), num_frames=400)
     source = VideoSource(path)

@@ -1,5 +1,7 @@
 """What a training needs before it begins: all of it read before anything on disk changes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,14 +81,19 @@ def prepared(
     return Prepared(config=config, pictures=pictures, split=split, data=data, weights=weights)
 
 
+@contextmanager
 def followed(
-    ready: Prepared, out: Path, *, resume: bool, mode: Any, upload_pictures: bool
-) -> tuple[Data, Tracker]:
-    """Keep the split in a training's folder and follow the training from there.
+    ready: Prepared, out: Path, *, leads: bool, resume: bool, mode: Any, upload_pictures: bool
+) -> Iterator[tuple[Data, Tracker | None]]:
+    """Keep the split in a training's folder, and follow the training from there until it ends.
 
-    Returns:
-        The data with its place in the lineage, and who follows.
+    Yields:
+        The data with its place in the lineage, and who follows: nobody but in the process that
+        ``leads``.
     """
+    if not leads:
+        yield ready.data, None
+        return
     keep_split(ready.split, out=out)
     tracker = open_tracker(
         out,
@@ -96,10 +103,13 @@ def followed(
         resume_step=read_step(out / "state") if resume and has_state(out / "state") else 0,
         say=click.echo,
     )
-    noted = tracker.artifact(
-        out / SPLIT_NAME,
-        kind="data",
-        name=ready.pictures.name,
-        version=ready.split.data_version,
-    )
-    return replace(ready.data, versions=(noted.ref,)), tracker
+    try:
+        noted = tracker.artifact(
+            out / SPLIT_NAME,
+            kind="data",
+            name=ready.pictures.name,
+            version=ready.split.data_version,
+        )
+        yield replace(ready.data, versions=(noted.ref,)), tracker
+    finally:
+        tracker.close()

@@ -16,7 +16,6 @@ from losszero_rt.timings import now_s
 if TYPE_CHECKING:
     from train.config import TrainConfig
     from train.state import Progress
-    from train.tracking import Tracker
 
 # What a person may change in a recipe without writing one.
 _CHANGES = (
@@ -124,18 +123,15 @@ def run(
             replaces=force,
             warns=_leads(),
         )
-        config, data = ready.config, ready.data
+        config = ready.config
         session = open_session(config, ready.weights, accelerator=accelerator, devices=devices)
         session.show_heat_of(cam_class)
-        tracker: Tracker | None = None
-        try:
+        leads = session.team.leads
+        if leads and force:
             # By now every process has read what it starts from, which may lie in --out.
-            if session.team.leads:
-                if force:
-                    replace_training()
-                data, tracker = followed(
-                    ready, out, resume=resume, mode=track, upload_pictures=upload_pictures
-                )
+            replace_training()
+        following = {"resume": resume, "mode": track, "upload_pictures": upload_pictures}
+        with followed(ready, out, leads=leads, **following) as (data, tracker):
             progress = train(
                 config,
                 session=session,
@@ -147,10 +143,7 @@ def run(
                 tracker=tracker,
                 workers=_spare_cores(threads) if workers is None else workers,
             )
-        finally:
-            if tracker is not None:
-                tracker.close()
-    if session.team.leads:
+    if leads:
         click.echo(_ending(progress, config))
 
 

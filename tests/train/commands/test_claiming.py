@@ -14,6 +14,8 @@ from train.__main__ import main
 from train.config import TrainConfig
 from train.datasets import read_split
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def tiny_recipe(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:

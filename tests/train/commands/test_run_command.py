@@ -18,6 +18,8 @@ from train.config import TrainConfig
 from train.datasets import open_pictures, read_split, write_split
 from train.lineage import read_lineage
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def tiny_recipe(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from train.seen import digests_of, overlap_with, seen_record
 from train.sweep import config_for
 from train.sweep_file import read_sweep
 
+pytestmark = pytest.mark.slow
+
 SWEEP = """
 method: random
 parameters:

@@ -63,6 +63,7 @@ def run(folders: list[Path], val: PictureSet, out: Path, **more: Any) -> dict[st
     return record
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("given_speeds")
 def test_figures_are_those_of_evaluate(tmp_path: Path, val: PictureSet) -> None:
     folders = [write_tiny(tmp_path / name, seed=seed) for seed, name in enumerate(("a", "b"))]

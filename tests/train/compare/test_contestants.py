@@ -39,6 +39,7 @@ def test_two_of_one_name_are_refused() -> None:
         check_names(["a", "b", "a"])
 
 
+@pytest.mark.slow
 def test_a_recipe_is_trained_gone_on_with_and_not_trained_twice(
     tiny_config: TrainConfig, pictures: list[LabelledPicture], tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def test_programs_are_run_without_settings_but_with_the_cache(
         running._run("said", [])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_the_export_refuses_is_named(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match=r"checkpoint\.json"):
         export_for_openvino(tmp_path, out=tmp_path / "bundle")

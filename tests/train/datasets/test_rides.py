@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from train.config import LITE0_INPUT
 from train.datasets import read_rides
@@ -15,6 +16,7 @@ def test_rides_repeat_and_hold_bikes_and_cars() -> None:
     assert not np.array_equal(first[0].pixels_HWC, first[1].pixels_HWC)
 
 
+@pytest.mark.slow
 def test_a_share_of_the_rides_has_more_people_and_the_others_stay() -> None:
     plain = read_rides(12, spec=LITE0_INPUT)
     peopled = read_rides(12, spec=LITE0_INPUT, walker_share=0.5)

@@ -127,6 +127,7 @@ def test_a_data_set_of_broken_pairs_only_is_still_reported(
     assert (tmp_path / "report" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_one_picture_in_two_parts_is_a_leak_and_is_shown(data_folder: Path, tmp_path: Path) -> None:
     night = data_folder / "night_ride"
     for folder in ("images", "masks"):
@@ -175,6 +176,7 @@ def test_a_class_absent_from_a_part_is_named(data_folder: Path, tmp_path: Path) 
     assert "val shows no lane mark" in page
 
 
+@pytest.mark.slow
 def test_limit_spreads_over_the_data_and_says_so(data_folder: Path, tmp_path: Path) -> None:
     result = run(data_folder / "night_ride", "--out", tmp_path / "report", "--limit", 2)
     assert result.exit_code == ExitCode.OK
@@ -195,6 +197,7 @@ def test_names_that_are_markup_stay_text(data_folder: Path, tmp_path: Path) -> N
     assert "<img src=x onerror=alert(1)> $x$.png" in Tags(text).text
 
 
+@pytest.mark.slow
 def test_a_report_is_written_over_an_earlier_one(data_folder: Path, tmp_path: Path) -> None:
     night, out = data_folder / "night_ride", tmp_path / "report"
     assert run(night, "--out", out, "--limit", 2).exit_code == ExitCode.OK
