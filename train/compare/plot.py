@@ -140,7 +140,8 @@ def _hue(index: int) -> str:
 
 def _mark(index: int, *, x: float, y: float) -> str:
     """Return the mark of a network: its hue, and its shape for whoever sees no hues."""
-    shape, fill = _SHAPES[index % len(_SHAPES)], f'fill="{_hue(index)}"'
+    # Every round of hues takes other shapes, so that no two networks look alike.
+    shape, fill = _SHAPES[(index + index // len(_HUES)) % len(_SHAPES)], f'fill="{_hue(index)}"'
     if shape == "circle":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5.5" {fill}/>'
     corners = {

@@ -148,6 +148,20 @@ def test_plots_are_xml_with_every_network(comparison: Comparison, make_row: Make
     assert ElementTree.fromstring(class_plot(comparison.rows)) is not None
 
 
+def test_no_two_networks_have_the_same_mark(make_row: MakeRow) -> None:
+    rows = [make_row(f"net{index}", fps=2.0 + index) for index in range(20)]
+    svg = accuracy_plot(rows, engine="eager")
+    points = re.findall(r"<(circle|polygon)([^>]*)/>", svg)[len(rows) :]  # the legend's
+    looks = set()
+    for shape, facts in points:
+        numbers = [float(found) for found in re.findall(r"-?\d+\.\d", facts)]
+        hue = re.search(r'fill="(#\w+)"', facts)
+        assert hue is not None
+        moved = [round(n - numbers[i % 2], 1) for i, n in enumerate(numbers)]
+        looks.add((shape, hue[1], *moved))
+    assert len(looks) == len(rows)
+
+
 def test_faster_lies_right_and_better_lies_up(make_row: MakeRow) -> None:
     rows = [make_row("slow", quality=0.9, fps=2.0), make_row("fast", quality=0.3, fps=40.0)]
     svg = accuracy_plot(rows, engine="eager")
