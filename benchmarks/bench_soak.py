@@ -51,7 +51,7 @@ def measure(options: Options, *, plan: Plan) -> Outcome:
         soaked = soak(options, plan=plan)
         readable = readable_frames(soaked.report)
     finally:
-        for path in options.work.glob("soak-*.mp4*"):
+        for path in options.work.glob("soak*.mp4*"):
             path.unlink()
     warmup_s = plan.warmup_s(soaked.samples[-1].at_s)
     growths = growths_of(soaked.samples, warmup_s=warmup_s)
