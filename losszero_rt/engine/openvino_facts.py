@@ -52,8 +52,8 @@ def openvino_core() -> "openvino.Core":
 
     Each core gives the thread that first uses it a stack for signals, and takes its memory away in
     the end. Where several go in another order than they came, the thread is left with the stack of
-    one that is gone, and the next signal, such as Ctrl-C, is a segmentation fault (OpenVINO 2026.2,
-    ``intel_cpu/src/sigstack_manager.cpp``).
+    one that is gone, and the next signal, such as Ctrl-C, is a segmentation fault (OpenVINO
+    2026.4.1, in ``sigstack_manager.cpp`` of its CPU plugin).
 
     Raises:
         ModelError: If openvino is not installed.

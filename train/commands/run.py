@@ -130,8 +130,9 @@ def run(
         if leads and force:
             # By now every process has read what it starts from, which may lie in --out.
             replace_training()
-        following = {"resume": resume, "mode": track, "upload_pictures": upload_pictures}
-        with followed(ready, out, leads=leads, **following) as (data, tracker):
+        with followed(
+            ready, out, leads=leads, resume=resume, mode=track, upload_pictures=upload_pictures
+        ) as (data, tracker):
             progress = train(
                 config,
                 session=session,
