@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-gpu trt-plan lint types imports check bench clean
+WINDOW_TESTS := tests/pipeline/test_live_window.py tests/cli/test_live_shown.py \
+    tests/cli/test_live_waiting.py
+
+.PHONY: demo test test-windows test-fast test-gpu trt-plan lint types imports check bench clean
 
 demo: $(VENV)/.base
 	$(BIN)/losszero-rt demo --out ride.mp4 --labels ride_labels --force
@@ -13,6 +16,12 @@ demo: $(VENV)/.base
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m "not gpu and not trt_plan" --ignore=tests/train
 	$(BIN)/python -m pytest -n auto -m "not gpu and not trt_plan" tests/train
+
+# With the OpenCV that users have: pytorch-grad-cam brings one without windows, which hides it.
+test-windows: $(VENV)/.dev
+	$(BIN)/pip install --quiet --force-reinstall --no-deps \
+	    "$$($(BIN)/pip freeze | grep '^opencv-python==')"
+	LOSSZERO_REQUIRE_WINDOWS=1 $(BIN)/python -m pytest -m "" $(WINDOW_TESTS)
 
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto

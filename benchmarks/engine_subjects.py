@@ -15,12 +15,14 @@ from export.compile_openvino import convert_graph, save_graph, with_labels
 from export.exporting import write_weights
 from export.folding import fold_normalisation
 from export.int8_graphs import Int8Request, add_int8, why_no_nncf
-from export.rounding import ride_values, round_kernels
+from export.rounding import halve_kernels, ride_values, round_kernels
+from export.split_export import save_parts
 from export.trace import LogitsGraph
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal
 from losszero_rt.checkpoint import RECORD_NAME, load_network
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.errors import ModelError
+from losszero_rt.network.mask_rcnn_split import is_split
 from losszero_rt.ride import Ride, RideSpec
 
 SHIPPED = "shipped"
@@ -36,7 +38,8 @@ class Subject:
         name: What to call it.
         bundle: Holds weights, and graphs for OpenVINO and ONNX Runtime.
         trained: Whether its scores mean anything.
-        absent: Why an engine has no graph, by what lacks: ``onnx``, ``int8``.
+        absent: Why an engine cannot run it, by what lacks: ``onnx``, ``int8``, or one ``graph`` of
+            the whole network.
     """
 
     name: str
@@ -64,7 +67,10 @@ def checkpoint_bundle(checkpoint: Path, folder: Path) -> Bundle:
     """Write the weights of a checkpoint as a bundle, folded and rounded as the export does."""
     network, record = load_network(checkpoint)
     fold_normalisation(network, size=record.input.size)
-    round_kernels(network, values_NCHW=ride_values(record.input))
+    if is_split(record.network):
+        halve_kernels(network)
+    else:
+        round_kernels(network, values_NCHW=ride_values(record.input))
     bundle = copy_bundle("night-ride", folder)
     write_weights(network, folder / WEIGHTS_NAME)
     return seal(
@@ -82,6 +88,8 @@ def checkpoint_bundle(checkpoint: Path, folder: Path) -> Bundle:
 
 def fit_out(name: str, bundle: Bundle, *, options: Options, trained: bool) -> Subject:
     """Compile everything that can be compiled of a network."""
+    if is_split(bundle.network_spec):
+        return fit_out_parts(name, bundle, trained=trained)
     size, absent = bundle.input_spec.size, {}
     graph = LogitsGraph(load_bundle_network(bundle), spec=bundle.input_spec).eval()
     with torch.inference_mode(False), torch.no_grad():
@@ -104,6 +112,19 @@ def fit_out(name: str, bundle: Bundle, *, options: Options, trained: bool) -> Su
     if "int8_graph" not in bundle.engines["openvino"]:
         absent["int8"] = said[-1]
     return Subject(name=name, bundle=bundle, trained=trained, absent=absent)
+
+
+def fit_out_parts(name: str, bundle: Bundle, *, trained: bool) -> Subject:
+    """Compile the parts of a network that finds objects."""
+    with torch.inference_mode(False), torch.no_grad():
+        roles = save_parts(load_bundle_network(bundle), bundle)
+    why = "compiled in parts: between them stand as many boxes as a picture has"
+    return Subject(
+        name=name,
+        bundle=seal(replace(bundle, engines={"openvino": roles})),
+        trained=trained,
+        absent=dict.fromkeys(("onnx", "int8", "graph"), why),
+    )
 
 
 def int8_request(options: Options, *, bundle: Bundle, trained: bool) -> Int8Request:

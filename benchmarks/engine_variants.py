@@ -21,7 +21,6 @@ from export.trace import LogitsGraph
 from losszero_rt.bundle import WEIGHTS_NAME
 from losszero_rt.engine import EngineOptions, Precision
 from losszero_rt.engine.eager_engine import EagerEngine, load_bundle_network
-from losszero_rt.engine.openvino_engine import OpenVinoEngine
 from losszero_rt.engine.openvino_facts import (
     capable_precisions,
     hint_of,
@@ -29,7 +28,8 @@ from losszero_rt.engine.openvino_facts import (
     openvino_core,
     without_modules,
 )
-from losszero_rt.engine.openvino_graphs import holds, offered_precisions, roles_of
+from losszero_rt.engine.openvino_graphs import all_roles_of, holds, offered_precisions
+from losszero_rt.engine.openvino_objects import open_on_openvino
 from losszero_rt.network import upsample_logits
 
 # From uint8 inputs (1, H, W, 3) to labels (1, h, w), and the milliseconds that took. Where
@@ -64,8 +64,8 @@ def size_mb(subject: Subject, name: str) -> float:
         files = [bundle.engines["onnx"]["graph"]] if "onnx" in bundle.engines else []
     elif name.startswith("OpenVINO"):
         precision: Any = name.split()[1]
-        held = holds(bundle, precision)
-        files = [bundle.engines["openvino"][role] for role in roles_of(precision) if held]
+        roles = all_roles_of(bundle, precision) if holds(bundle, precision) else ()
+        files = [bundle.engines["openvino"][role] for role in roles]
     return round(sum(bundle.files[file].num_bytes for file in files) / 1e6, 2)
 
 
@@ -76,6 +76,7 @@ def _open_eager(subject: Subject) -> Run:
 
 
 def _open_compiled(subject: Subject) -> Run:
+    _want_one_graph(subject)
     bundle = subject.bundle
     graph = LogitsGraph(load_bundle_network(bundle), spec=bundle.input_spec).eval()
     torch.set_num_threads(1)
@@ -111,7 +112,7 @@ def _open_openvino(subject: Subject, *, precision: Precision) -> Run:
     if precision not in offered_precisions(subject.bundle):
         raise AbsentError(subject.absent.get("int8", "this CPU has no fast int8 products"))
     options = EngineOptions(precision=precision, threads=1, streams=1, num_requests=1, cams=False)
-    engine = OpenVinoEngine(subject.bundle, options=options)
+    engine = open_on_openvino(subject.bundle, options=options)
     return timed(lambda inputs_1HWC: engine.submit(inputs_1HWC).result())
 
 
@@ -121,6 +122,7 @@ def _open_plain(subject: Subject, *, argmax: bool) -> Run:
     It runs in the fastest floats of this CPU. Normalising and argmax are left to NumPy; only the
     latter counts.
     """
+    _want_one_graph(subject)
     spec, network = subject.bundle.input_spec, load_bundle_network(subject.bundle)
     import_openvino()
     with without_modules("openvino_telemetry"):
@@ -146,6 +148,11 @@ def _open_plain(subject: Subject, *, argmax: bool) -> Run:
         return inner(np.ascontiguousarray(values_1HWC.transpose(0, 3, 1, 2)))
 
     return run
+
+
+def _want_one_graph(subject: Subject) -> None:
+    if "graph" in subject.absent:
+        raise AbsentError(subject.absent["graph"])
 
 
 class FullSizeGraph(nn.Module):

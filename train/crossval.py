@@ -5,6 +5,8 @@ weights at its end are judged, not those of its best epoch, because the best epo
 very pictures that are scored. For the same reason no fold stops early. The counts of all folds are
 joined, so there is one score over all pictures and not a mean of means, in which a fold without
 vehicles would weigh as much as one full of them.
+
+Several processes may share one cross-validation: each trains the folds that no other is at.
 """
 
 import json
@@ -30,6 +32,7 @@ from train.datasets import (
 from train.datasets.leaks import NearDuplicate, find_leaks
 from train.loop import Accelerator, is_done, train
 from train.scored import Scored, joined, read_scored, score_all, write_scored
+from train.sole import BusyError, sole_training
 from train.state import Progress, has_state
 
 SPLIT_NAME = "split.json"
@@ -114,7 +117,7 @@ def cross_validate(
         workers: Processes that draw samples beside the training.
 
     Returns:
-        The folds that are done: all of them unless time ran out.
+        The folds that are done: all of them unless time ran out, or another process is at some.
 
     Raises:
         UsageError: If ``out`` holds something and ``resume`` is not set, or other folds.
@@ -125,19 +128,21 @@ def cross_validate(
     stages = [replace(stage, patience=None) for stage in stages]
     training = partial(train, accelerator=accelerator, workers=workers)
     _claim(out, split, stages, resume=resume)
-    done: list[Fold] = []
-    for index in range(1, len(split.parts) + 1):
+    done: dict[int, Fold] = {}
+    numbers = range(1, len(split.parts) + 1)
+    # Twice, for what another process was at may be done by now.
+    for index in (*numbers, *numbers):
+        if index in done:
+            continue
         trained_on, kept = (pictures.subset(names) for names in split.fold(index))
         data = Data(
             sources={**others, source: trained_on}, val=kept, train_probe=trained_on[:NUM_PROBE]
         )
-        folder = out / f"fold-{index}"
-        if _trained(
-            stages, folder, deadline_s, partial(training, data=data, say=_named(say, index))
-        ):
-            done.append(_judged(stages, kept, folder, index))
-            say(f"fold {index} mIoU {done[-1].scored.scores.miou:.4f} n={len(kept)}")
-    return CrossValidation(split=split, folds=tuple(done))
+        folder, tell = out / f"fold-{index}", _named(say, index)
+        if _trained(stages, folder, deadline_s, partial(training, data=data, say=tell), tell):
+            done[index] = _judged(stages, kept, folder, index)
+            say(f"fold {index} mIoU {done[index].scored.scores.miou:.4f} n={len(kept)}")
+    return CrossValidation(split=split, folds=tuple(done[index] for index in sorted(done)))
 
 
 def _named(say: Callable[[str], object], index: int) -> Callable[[str], object]:
@@ -191,13 +196,35 @@ def _trained(
     folder: Path,
     deadline_s: float,
     training: Callable[..., Progress],
+    say: Callable[[str], object],
 ) -> bool:
-    """Train the stages of one fold as far as time allows; return whether all are at their end."""
+    """Train a fold unless another process is at it; return whether its stages are at their end."""
+    if _is_trained(stages, folder):
+        return True
+    if now_s() >= deadline_s:
+        return False
+    try:
+        with sole_training(folder):
+            _train_stages(stages, folder, deadline_s, training)
+    except BusyError:
+        say("left to another process, which is at work on it")
+    return _is_trained(stages, folder)
+
+
+def _is_trained(stages: Sequence[TrainConfig], folder: Path) -> bool:
+    return all((place / END_NAME).exists() for place in stage_folders(folder, len(stages)))
+
+
+def _train_stages(
+    stages: Sequence[TrainConfig],
+    folder: Path,
+    deadline_s: float,
+    training: Callable[..., Progress],
+) -> None:
+    """Train the stages of one fold, as far as time allows."""
     weights = None
     for stage, place in zip(stages, stage_folders(folder, len(stages)), strict=True):
         if not (place / END_NAME).exists():
-            if now_s() >= deadline_s:
-                return False
             progress = training(
                 stage,
                 out=place,
@@ -206,11 +233,10 @@ def _trained(
                 time_limit_s=deadline_s - now_s(),
             )
             if not is_done(progress, stage):
-                return False
+                return
             end = {"epoch": len(progress.history), "elapsed_s": round(progress.elapsed_s, 1)}
             write_whole(place / END_NAME, json.dumps(end).encode())
         weights = read_weights(place / "last", checkpoint=read_checkpoint(place / "last"))
-    return True
 
 
 def stage_folders(folder: Path, num_stages: int) -> list[Path]:

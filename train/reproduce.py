@@ -15,6 +15,7 @@ from train.data import Data
 from train.fitting import with_epochs
 from train.loop import train
 from train.recipes import recipe
+from train.sole import sole_training
 from train.state import has_state
 
 
@@ -121,15 +122,16 @@ def reproduce(
             continue
         before = [load_network(out / name / "last")[0] for name in stage.starts_from]
         weights = mean_of([network.state_dict() for network in before]) if before else None
-        train(
-            config,
-            data=data,
-            out=folder,
-            resume=has_state(folder / "state"),
-            start_from=weights,
-            time_limit_s=max(0.0, until_s - now_s()),
-            say=lambda line, stage=stage: say(f"{stage.recipe}: {line}"),  # type: ignore[misc]
-        )
+        with sole_training(folder):
+            train(
+                config,
+                data=data,
+                out=folder,
+                resume=has_state(folder / "state"),
+                start_from=weights,
+                time_limit_s=max(0.0, until_s - now_s()),
+                say=lambda line, stage=stage: say(f"{stage.recipe}: {line}"),  # type: ignore[misc]
+            )
         if _epochs_done(folder) < config.num_epochs:
             return None
     folders = [out / stage / "last" for stage in receipt.averaged]

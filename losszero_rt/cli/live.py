@@ -83,7 +83,8 @@ def source_options(function: Any) -> Any:
             "--wait",
             is_flag=True,
             help="Try a source that does not answer at first until it does; without this that ends "
-            "the run, so that a typo shows. A refused login (401, 403) ends it always.",
+            "the run, so that a typo shows. A refused login (401, 403) ends it always; one that "
+            "worked before, when it is refused for the third time.",
         ),
         option(
             "--read-timeout",

@@ -68,12 +68,16 @@ def roles_of(precision: Precision, part: Part | None = None) -> tuple[str, str]:
     return INT8_ROLES if precision == "int8" else FLOAT_ROLES
 
 
+def all_roles_of(bundle: Bundle, precision: Precision) -> set[str]:
+    """Return the roles of all files that run in a precision: of one graph, or of all parts."""
+    if is_split(bundle.network_spec) and precision != "int8":
+        return {role for part in PARTS for role in roles_of(precision, part)}
+    return {*roles_of(precision)}
+
+
 def holds(bundle: Bundle, precision: Precision) -> bool:
     """Say whether a bundle holds the graph that runs in a precision, or all of its parts."""
-    roles = {*roles_of(precision)}
-    if is_split(bundle.network_spec) and precision != "int8":
-        roles = {role for part in PARTS for role in roles_of(precision, part)}
-    return roles <= set(bundle.engines.get(ENGINE, {}))
+    return all_roles_of(bundle, precision) <= set(bundle.engines.get(ENGINE, {}))
 
 
 def precision_limit(bundle: Bundle) -> str:

@@ -24,7 +24,7 @@ from losszero_rt.video.live_session import FAULTS, Arrival, LiveSession
 from losszero_rt.video.orientation import Orientation
 from losszero_rt.video.picture import PictureMaker
 from losszero_rt.video.reconnecting import Reconnection
-from losszero_rt.video.refusals import loss_of, refusal_of
+from losszero_rt.video.refusals import is_denied, loss_of, refusal_of
 from losszero_rt.video.sockets import Silence
 from losszero_rt.video.stop_flag import StopFlag, Stopped
 
@@ -168,7 +168,7 @@ class LiveSource:
         """
         reconnection, stalled = self._reconnection, isinstance(fault, Silence)
         reason = loss_of(fault)
-        reconnection.went_down(now_s())
+        reconnection.went_down(now_s(), denied=is_denied(fault))
         why = reconnection.why_give_up()
         if why is not None:
             self._signal("ended", since_s=now_s(), reason=f"{reason}; {why}")

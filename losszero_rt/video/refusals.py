@@ -38,8 +38,13 @@ def refusal_of(error: Exception, *, address: Address) -> InputError:
     if address.kind == "screen":
         return InputError("the screen cannot be read", remedy="is DISPLAY right, and allowed?")
     reason, remedy = _reason(error, address)
-    kind = DeniedError if _status(error) in _DENIED else InputError
+    kind = DeniedError if is_denied(error) else InputError
     return kind(f"{address.name}: {reason}", remedy=remedy)
+
+
+def is_denied(error: Exception) -> bool:
+    """Return whether a server lets nobody in with what was given."""
+    return _status(error) in _DENIED
 
 
 def _camera_refusal(error: Exception, address: Address) -> InputError:
@@ -143,4 +148,6 @@ def loss_of(error: Exception) -> str:
         return "the other side ended the stream"
     if isinstance(error, OSError) and error.errno == errno.ENODEV:
         return "unplugged"
+    if is_denied(error):
+        return f"the login was refused ({_status(error)})"
     return "the connection broke"

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from losszero_rt.pipeline.live_window import has_no_windows
+from tests.needing import need
 
 WAYS = ("q", "Escape", "closed")
 LIMIT_S = 60.0
@@ -68,14 +67,20 @@ def ask_to_close(display: str, *, window: int) -> None:
     xlib.XCloseDisplay(connection)
 
 
+def why_no_windows() -> str:
+    """Return why there can be no windows here; nothing where there can."""
+    missing = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
+    if missing:
+        return f"no {' and no '.join(missing)} on this machine"
+    if has_no_windows():
+        return "this OpenCV was built without windows: opencv-python-headless came last"
+    return ""
+
+
 @contextmanager
 def x_display() -> Iterator[str]:
     """Start a screen; yields its name. Skips the test where windows cannot be tested."""
-    for tool in ("Xvfb", "xdotool"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool}")
-    if has_no_windows():
-        pytest.skip("this OpenCV was built without windows: opencv-python-headless came last")
+    need(why_no_windows(), demanded_by="LOSSZERO_REQUIRE_WINDOWS")
     read_end, write_end = os.pipe()
     words = [
         "Xvfb",

@@ -1,17 +1,17 @@
 """A real Chromium without a window, driven by the distribution's own driver."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
+
+from tests.needing import need
 
 DRIVER = Path("/usr/bin/chromedriver")
 DESKTOP, PHONE = (1280, 800), (390, 844)
@@ -32,12 +32,8 @@ _FLAGS = (
 def require_browser() -> None:
     """Skip, or fail where it is demanded, when there is no browser."""
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-    if not missing:
-        return
-    why = f"no {' and no '.join(missing)} on this machine"
-    if os.environ.get("LOSSZERO_REQUIRE_LIVE") == "1":
-        pytest.fail(why)
-    pytest.skip(why)
+    reason = f"no {' and no '.join(missing)} on this machine" if missing else ""
+    need(reason, demanded_by="LOSSZERO_REQUIRE_LIVE")
 
 
 @contextmanager

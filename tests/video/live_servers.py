@@ -2,7 +2,6 @@
 
 import base64
 import http.server
-import os
 import select
 import shutil
 import signal
@@ -21,6 +20,7 @@ import cv2
 import pytest
 
 from tests.media import draw_index
+from tests.needing import need
 from tests.video.live_reading import LIMIT_S
 
 SERVER = Path(__file__).with_name("rtsp_server.py")
@@ -42,10 +42,7 @@ def why_no_rtsp() -> str:
 def need_rtsp() -> None:
     """Skip the test where there is no RTSP server, unless it is demanded."""
     reason = why_no_rtsp()
-    if reason and os.environ.get("LOSSZERO_REQUIRE_LIVE") == "1":
-        pytest.fail(f"LOSSZERO_REQUIRE_LIVE=1, but {reason}")
-    if reason:
-        pytest.skip(f"no RTSP server: {reason}")
+    need(reason and f"no RTSP server: {reason}", demanded_by="LOSSZERO_REQUIRE_LIVE")
 
 
 class RtspServer:

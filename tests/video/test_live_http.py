@@ -145,6 +145,23 @@ def test_login_over_http(server: HttpServer) -> None:
         open_live(f"http://rider:p%40ss%20w%2Frd@{place}/other")
 
 
+def test_login_that_is_refused_later_is_given_up_before_an_account_is_locked(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("losszero_rt.video.reconnecting._LONGEST_WAIT_S", 0.2)
+    server.login = "rider:before"
+    place = server.url("/mjpeg").removeprefix("http://")
+    source = open_live(f"http://rider:before@{place}")
+    take(source, 5)
+    server.login, server.cut = "rider:after", True
+    asked = len(server.asked)
+    with pytest.raises(InputError, match=r"refused \(401\); gave up after 3 refused") as caught:
+        take(source, 1000)
+    source.close()
+    assert len(server.asked) - asked == 2 * 3, "each time without the login first"
+    assert "before" not in str(caught.value).replace("before the account", "")
+
+
 def test_certificate_must_be_trusted(server: HttpServer, tmp_path: Path) -> None:
     with tls_in_front(server.server_address[1], tmp_path) as port:
         with pytest.raises(InputError, match="certificate is not trusted"):

@@ -47,6 +47,24 @@ def test_gives_up_after_so_many_failed_attempts_in_a_row() -> None:
     assert "2 failed attempts" in str(tried.why_give_up())
 
 
+def test_refused_logins_are_tried_thrice_and_far_apart() -> None:
+    tried = reconnection()
+    tried.went_live(0.0)
+    tried.went_down(100.0)
+    assert tried.next_wait_s() == 0.5
+    tried.went_down(101.0, denied=True)
+    tried.went_live(102.0)
+    tried.went_down(202.0)
+    for moment_s in (203.0, 214.0):
+        tried.went_down(moment_s, denied=True)
+        assert tried.next_wait_s() == 10
+        assert tried.why_give_up() is None
+    tried.went_down(220.0)
+    assert tried.why_give_up() is None, "nobody refused anything"
+    tried.went_down(225.0, denied=True)
+    assert "3 refused logins" in str(tried.why_give_up())
+
+
 def test_attempts_count_from_the_loss_and_only_what_came_back_is_a_reconnection() -> None:
     tried = reconnection()
     tried.went_live(0.0)

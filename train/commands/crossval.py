@@ -65,7 +65,8 @@ def crossval(
 ) -> None:
     """Train one network a fold and score every picture by the one that never saw its ride.
 
-    Writes crossval.json and crossval.md into --out when all folds are done.
+    Writes crossval.json and crossval.md into --out when all folds are done. Several calls with
+    --resume may share one --out, each on a device of its own: every fold is trained by one.
     """
     import torch
 

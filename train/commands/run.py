@@ -106,13 +106,14 @@ def run(
     from train.commands.claiming import check_out, tidied
     from train.commands.preparing import followed, prepared
     from train.loop import open_session, train
+    from train.sole import sole_training
 
     # Preparing counts too: what is left of the time is for training.
     begun_s = now_s()
     check_out(out, resume=resume, force=force)
     torch.set_num_threads(threads)
     config = _config(recipe_name, epochs, changes)
-    with tidied(out) as replace_training:
+    with tidied(out) as replace_training, sole_training(out, leads=_leads()):
         ready = prepared(
             config,
             data_folder=data_folder,

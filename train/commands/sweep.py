@@ -74,6 +74,7 @@ def sweep(
 
     from train.commands.pictures import open_measured
     from train.commands.training_data import choose_split, keep_split
+    from train.sole import sole_training
     from train.study import check_resume
     from train.sweep import BEST_NAME, config_for, run_sweep
     from train.sweep_file import read_sweep
@@ -87,24 +88,25 @@ def sweep(
     keep_split(split, out=out)
     read = partial(_read, pictures=pictures, split=split, fold=fold, given=data_folder, out=out)
     weights, record = _start(start_from, out)
-    study = run_sweep(
-        asked,
-        configure=partial(config_for, fit=partial(_fitted, pictures=pictures, record=record)),
-        objective=training(
-            partial(read, kept={}, start_from=start_from),
-            metric=asked.metric,
-            mode=track,
-            start_from=weights,
+    with sole_training(out):
+        study = run_sweep(
+            asked,
+            configure=partial(config_for, fit=partial(_fitted, pictures=pictures, record=record)),
+            objective=training(
+                partial(read, kept={}, start_from=start_from),
+                metric=asked.metric,
+                mode=track,
+                start_from=weights,
+                say=click.echo,
+            ),
+            out=out,
+            num_trials=trials,
+            time_limit_s=60 * time_limit_min,
+            resume=resume,
+            seed=seed,
+            start=_told(start_from, record, metric=asked.metric),
             say=click.echo,
-        ),
-        out=out,
-        num_trials=trials,
-        time_limit_s=60 * time_limit_min,
-        resume=resume,
-        seed=seed,
-        start=_told(start_from, record, metric=asked.metric),
-        say=click.echo,
-    )
+        )
     best = study.best()
     if best is not None:
         click.echo(f"best: {asked.metric} {best.value:.4f} in {best.folder}, see {out / BEST_NAME}")

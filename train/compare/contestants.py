@@ -13,6 +13,7 @@ from train.compare.row import Origin
 from train.config import TrainConfig
 from train.data import Data
 from train.loop import is_done, train
+from train.sole import sole_training
 from train.state import has_state, read_progress
 
 Weights = Literal["last", "best"]
@@ -89,16 +90,17 @@ def trained(
         UsageError: If not even one epoch was finished in the time.
         ModelError: If ``out`` holds the training of another configuration.
     """
-    resume = has_state(out / "state")
-    before_s = read_progress(out / "state").elapsed_s if resume else 0.0
-    progress = train(
-        config,
-        data=data,
-        out=out,
-        resume=resume,
-        time_limit_s=time_limit_s - before_s,
-        say=lambda line: say(f"{name}: {line}"),
-    )
+    with sole_training(out):
+        resume = has_state(out / "state")
+        before_s = read_progress(out / "state").elapsed_s if resume else 0.0
+        progress = train(
+            config,
+            data=data,
+            out=out,
+            resume=resume,
+            time_limit_s=time_limit_s - before_s,
+            say=lambda line: say(f"{name}: {line}"),
+        )
     if not is_checkpoint(out / weights):
         raise UsageError(
             f"{name} finished no epoch in {time_limit_s / 60:.1f} minutes",
