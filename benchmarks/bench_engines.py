@@ -203,7 +203,8 @@ def table_lines(table: dict[str, dict[str, Row]]) -> list[str]:
     for subject, rows in table.items():
         for name, row in rows.items():
             if "absent" in row:
-                lines.append(f"| {subject} | {name} | absent: {row['absent']} | | | | | |")
+                why, _, _ = row["absent"].partition(";")
+                lines.append(f"| {subject} | {name} | absent: {why} | | | | | |")
                 continue
             worst = f"{row['worst']} {row['worst_iou']:.3f}" if "worst" in row else ""
             miou = f"{row['miou']:.3f}" if "miou" in row else ""

@@ -198,7 +198,7 @@ class Listener:
                 logger=_SILENT,
             )
         )
-        self._say(t="choice", view=self._visit.view, alpha=0.45, classes=None, cam=None)
+        self._say(t="choice", view=self._visit.view, alpha=0.45, classes=None, cam=None, text=True)
 
     def watch(self) -> None:
         """Take pictures until the connection ends."""

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from export.attention import set_attention
 from export.deployed import merge_normalisation
 from export.trace import LogitsGraph
 from losszero_rt.bundle import Bundle
@@ -71,6 +72,8 @@ def save_portable(graph: LogitsGraph, bundle: Bundle) -> dict[str, str]:
     """
     inner = copy.deepcopy(graph)
     merge_normalisation(inner.network, size=bundle.input_spec.size)
+    # The converter's fused attention takes heads on a side of their own, and SAM's has them not.
+    set_attention(inner.network, "plain")
     model = _convert(PortableGraph(inner, labels_size=bundle.labels_size).eval(), bundle)
     _halve_constants(model)
     _describe(model, bundle)
@@ -101,7 +104,7 @@ def _convert(graph: PortableGraph, bundle: Bundle) -> "onnx.ModelProto":
             )
     except Exception as error:
         raise ModelError(
-            f"{bundle.network_spec.architecture} has no ONNX graph: {_first_line(error)}",
+            f"{bundle.network_spec.architecture} has no ONNX graph: {_first_line(_root(error))}",
             accepted="networks that torch.export takes with any number of pictures",
             remedy="leave --engine onnx away",
         ) from error
@@ -218,6 +221,13 @@ def _tensors(graph: "onnx.GraphProto") -> "Iterator[onnx.TensorProto]":
             yield from attribute.tensors
             for inner in (attribute.g, *attribute.graphs):
                 yield from _tensors(inner)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what an error comes from: the converter wraps it several times."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _first_line(error: BaseException) -> str:

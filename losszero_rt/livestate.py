@@ -46,6 +46,7 @@ class PictureChoice:
         alpha: Weight of the colour, 0..1.
         classes: Ids of the classes to colour; None for all but the background.
         cam: Id of the class whose activation map is drawn; None for none.
+        text: Whether legend and figures are drawn into the picture.
         paused: Nothing is shown until this is False again; the run goes on.
     """
 
@@ -53,6 +54,7 @@ class PictureChoice:
     alpha: float = 0.45
     classes: tuple[int, ...] | None = None
     cam: int | None = None
+    text: bool = True
     paused: bool = False
 
     def __post_init__(self) -> None:

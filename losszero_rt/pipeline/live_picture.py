@@ -25,6 +25,7 @@ def configured_choice(config: LiveConfig, *, classmap: ClassMap) -> PictureChoic
         alpha=config.alpha,
         classes=classmap.ids_of(config.classes) if config.classes else None,
         cam=classmap.id_of(config.cam) if config.cam else None,
+        text=config.legend or config.hud,
     )
 
 
@@ -126,10 +127,14 @@ def _with_choice(config: LiveConfig, *, choice: PictureChoice, classmap: ClassMa
     names = classmap.names
     # No class at all is a wish too: a configuration would read it as the usual ones.
     nothing = choice.classes == ()
+    # Who configured no text and asks for it here wants all of it.
+    every_text = not (config.legend or config.hud)
     return replace(
         config,
         view="overlay" if nothing and choice.view == "mask" else choice.view,
         alpha=0.0 if nothing and choice.cam is None else choice.alpha,
         classes=tuple(names[class_id] for class_id in choice.classes or ()),
         cam="" if choice.cam is None else names[choice.cam],
+        legend=choice.text and (config.legend or every_text),
+        hud=choice.text and (config.hud or every_text),
     )

@@ -82,7 +82,8 @@ def parse_choice(message: Mapping[str, Any], *, status: LiveStatus | None) -> Pi
     """Return the picture that a message asks for.
 
     Args:
-        message: With ``view``, ``alpha``, ``classes`` (ids, or null) and ``cam`` (id, or null).
+        message: With ``view``, ``alpha``, ``classes`` (ids, or null), ``cam`` (id, or null) and
+            ``text``.
         status: Figures that say which classes there are; None before the first.
 
     Raises:
@@ -102,8 +103,11 @@ def parse_choice(message: Mapping[str, Any], *, status: LiveStatus | None) -> Pi
         raise UsageError("an activation map that the model has not", accepted="null here")
     if view == "cam" and cam is None:
         raise UsageError("the view cam without a class", accepted="cam with the id of a class")
+    text = message.get("text")
+    if not isinstance(text, bool):
+        raise UsageError("a choice without text", accepted="text true or false")
     ids = None if classes is None else tuple(sorted(set(classes)))
-    return PictureChoice(view=view, alpha=alpha, classes=ids, cam=cam)
+    return PictureChoice(view=view, alpha=alpha, classes=ids, cam=cam, text=text)
 
 
 def _are_ids(values: object, *, known: int) -> bool:

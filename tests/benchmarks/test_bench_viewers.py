@@ -1,8 +1,5 @@
 """Viewers that cost frames are found out, drift is not taken for them, and the crowd watches."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from benchmarks.bench_viewers import FEW, MANY, Turn, claims_of, fall_percent, ratios_of
@@ -10,8 +7,7 @@ from benchmarks.crowd import crowd
 from benchmarks.program import ProgramError
 from losszero_rt.serve import Page, PageOptions
 from tests.serve.painted import served
-
-LIMIT_S = 60.0
+from tests.waiting import until
 
 
 def turn(number: int, *, fps: float, viewers_cores: float = 0.0) -> Turn:
@@ -48,30 +44,23 @@ def test_fall_with_many_viewers_is_found(many_fps: float, holds: bool) -> None:
     assert claims["fast: processor time of the run a frame, more by"].value == 0
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not holds():
-        assert time.monotonic() < until, "nothing came of it"
-        time.sleep(0.05)
-
-
 @pytest.mark.slow
 def test_crowd_grows_and_shrinks_and_every_viewer_gets_pictures() -> None:
     page = Page(PageOptions(port=0))
     with served(page) as run, crowd(page.url) as viewers:
         assert viewers.become(5).pictures == []
-        wait_until(lambda: page.num_viewers == 5)
+        until(lambda: page.num_viewers == 5)
         painted = run.num_shown
-        wait_until(lambda: run.num_shown > painted + 60)
+        until(lambda: run.num_shown > painted + 60)
         taken = viewers.become(2)
         assert len(taken.pictures) == 5
         # More than may be under way unanswered: they say that they have drawn them.
         assert min(taken.pictures) > 10
         assert taken.bytes > 5 * 10 * 1000
         assert 0 < taken.cpu_s < taken.seconds
-        wait_until(lambda: page.num_viewers == 2)
+        until(lambda: page.num_viewers == 2)
         assert len(viewers.become(0).pictures) == 2
-        wait_until(lambda: page.num_viewers == 0)
+        until(lambda: page.num_viewers == 0)
         assert viewers.become(0).pictures == []
 
 
@@ -79,7 +68,7 @@ def test_crowd_that_lost_its_page_says_so() -> None:
     page = Page(PageOptions(port=0))
     with served(page), crowd(page.url) as viewers:
         viewers.become(1)
-        wait_until(lambda: page.num_viewers == 1)
+        until(lambda: page.num_viewers == 1)
         page.stop()
         with pytest.raises(ProgramError, match="the page ended a connection"):
-            wait_until(lambda: viewers.become(1).pictures == [-1])
+            until(lambda: viewers.become(1).pictures == [-1])

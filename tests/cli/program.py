@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from losszero_rt.cli.main import main
 from losszero_rt.engine.openvino_choice import UNSETTLED
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +76,18 @@ def finish(process: "subprocess.Popen[str]", *, timeout_s: float = 60) -> Outcom
     """Wait for a process."""
     out, err = process.communicate(timeout=timeout_s)
     return Outcome(code=process.returncode, out=out, err=err)
+
+
+def wait_until(done: Callable[[], bool], *, process: "subprocess.Popen[str]") -> None:
+    """Wait until something holds that a run at work will bring about."""
+
+    def holds() -> bool:
+        if done():
+            return True
+        assert process.poll() is None, process.communicate()
+        return False
+
+    until(holds)
 
 
 def read_picture(path: Path) -> np.ndarray:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,13 @@ import pytest
 
 from losszero_rt.video import probe
 from losszero_rt.video.output_path import part_of
-from tests.cli.program import ROOT, Outcome, finish, read_json, read_lines, start
+from tests.cli.program import ROOT, Outcome, finish, read_json, read_lines, start, wait_until
 from tests.media import read_clip, read_index
 from tests.video.live_servers import HttpServer, http_server
 
 RIDE = "lavfi:testsrc2=size=192x96:rate=60"
 AS_IT_IS = ("--alpha", "0", "--no-legend", "--no-hud", "--policy", "all")
 SECRETS = ("hunter2", "t0psecret")
-LIMIT_S = 60.0
 
 
 @pytest.fixture
@@ -35,14 +34,6 @@ def camera() -> Iterator[HttpServer]:
 def url_of(camera: HttpServer) -> str:
     secret_url = camera.url("/mjpeg?token=t0psecret&size=1")
     return secret_url.replace("http://", "http://me:hunter2@")
-
-
-def wait_until(done: Callable[[], bool], *, process: "subprocess.Popen[str]") -> None:
-    until = time.monotonic() + LIMIT_S
-    while not done():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until, "nothing came of it"
-        time.sleep(0.02)
 
 
 def num_lines(path: Path) -> int:

@@ -82,7 +82,7 @@ def test_viewer_sees_frames_and_figures_and_leaves_the_recording_alone(
             assert status["source"] == GREY
             assert (status["size"], status["can_cam"]) == ([180, 320], False)
             assert status["choice"]["alpha"] == 0.0, "what was configured is what is shown first"
-            viewer.say(t="choice", view="mask", alpha=0.5, classes=None, cam=None)
+            viewer.say(t="choice", view="mask", alpha=0.5, classes=None, cam=None, text=True)
             until = time.monotonic() + LIMIT_S
             while difference(viewer.picture().bgr_HWC, plain) < 20:
                 assert time.monotonic() < until, "the picture never changed"

@@ -13,8 +13,8 @@ import pytest
 
 from losszero_rt.video import probe
 from losszero_rt.video.output_path import part_of
-from tests.cli.program import read_json, start
-from tests.cli.test_live_lifecycle import AS_IT_IS, ended, num_lines, running, wait_until
+from tests.cli.program import read_json, start, wait_until
+from tests.cli.test_live_lifecycle import AS_IT_IS, ended, num_lines, running
 from tests.video.live_servers import http_server, rtsp_server
 
 # 3 s are promised on a machine that does nothing else; what hangs here hangs for longer than this.

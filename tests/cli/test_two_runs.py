@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from losszero_rt.video import part_of, probe
-from tests.cli.program import Program, finish, read_json, read_lines, start
+from tests.cli.program import Program, finish, read_json, read_lines, start, wait_until
 from tests.media import read_clip, read_index, write_clip
 
 pytestmark = pytest.mark.slow
@@ -26,14 +25,6 @@ def ride(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A numbered clip that takes a while; only to be read."""
     folder = tmp_path_factory.mktemp("long")
     return write_clip(folder / "ride.mp4", size=(96, 192), num_frames=2000)
-
-
-def wait_until(done: Callable[[], bool], *, process: "subprocess.Popen[str]") -> None:
-    until = time.monotonic() + LIMIT_S
-    while not done():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until, "nothing came of it"
-        time.sleep(0.01)
 
 
 def has_written(path: Path, num_bytes: int = 50_000) -> Callable[[], bool]:

@@ -184,6 +184,7 @@ def test_without_the_packages_it_is_refused_by_name_and_left_out_of_all(
         ("fpn", "tu-tf_efficientnet_lite0"),
         ("deeplabv3plus", "tu-tf_efficientnet_lite0"),
         ("segformer", "mit_b0"),
+        ("sam", "samvit_tiny_patch16"),
     ],
 )
 def test_families_have_one(bundle: Bundle, tmp_path: Path, architecture: Any, encoder: str) -> None:

@@ -1,11 +1,12 @@
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from losszero_rt.pipeline.lane import Background, Lane, Permits
+from tests.waiting import until
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def test_producer_that_cannot_be_interrupted_is_cut_off_and_nothing_of_before_is
         max_bytes=1000,
         on_put=lambda parcel: counted.append(parcel.number),
     )
-    wait_until(lambda: len(counted) == 3)
+    until(lambda: len(counted) == 3)
     lane.cut()
     assert [parcel.number for parcel in lane] == [0, 1, 2], "and the end is there at once"
     start = time.perf_counter()
@@ -250,9 +251,9 @@ def test_permits_are_waited_for_and_closing_ends_the_wait() -> None:
             taken.append(len(taken))
 
     taker = Background(take_all, name="taker")
-    wait_until(lambda: len(taken) == 2)
+    until(lambda: len(taken) == 2)
     permits.give()
-    wait_until(lambda: len(taken) == 3)
+    until(lambda: len(taken) == 3)
     assert taker.is_running
     permits.close()
     assert taker.join(10)
@@ -281,11 +282,3 @@ def test_joining_work_that_does_not_end_returns_in_time() -> None:
     assert work.error is None
     gate.set()
     assert work.join(10)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for a condition that another thread brings about."""
-    end_s = time.perf_counter() + 20
-    while not holds():
-        assert time.perf_counter() < end_s, "it never came about"
-        time.sleep(0.005)

@@ -16,8 +16,8 @@ from losszero_rt.timings import now_s
 from losszero_rt.video import LiveOptions, parse_address
 from tests.media import read_clip, read_index
 from tests.pipeline.live_doubles import HeardProgress, ScriptedSource, numbered_frame
-from tests.pipeline.test_lane import wait_until
 from tests.pipeline.test_live_run import AS_IT_IS, run
+from tests.waiting import until
 
 # Much longer than a run may take to end, and short enough to fail in.
 STUCK_S = 30.0
@@ -67,7 +67,7 @@ def test_run_ends_soon_with_all_that_came_before(glowing: Path, tmp_path: Path, 
     assert report["frames"]["read"] == 25
     assert any("left alone" in line for line in progress.noted)
     source.over.set()
-    wait_until(source.has_let_go.is_set)
+    until(source.has_let_go.is_set)
 
 
 @pytest.mark.slow
@@ -92,4 +92,4 @@ def test_source_that_opens_after_it_was_given_up_is_closed(
     assert open_live(address, options=options, stop=stop) is None
     assert now_s() - start_s < SOON_S
     over.set()
-    wait_until(closed.is_set)
+    until(closed.is_set)

@@ -80,6 +80,8 @@ def test_every_switch_changes_the_picture_that_is_asked_for(
     )
     until(lambda: page.choice.alpha == 0.8)
     assert words(opened, "alpha-value") == "80 %"
+    click(opened, "#text")
+    until(lambda: not page.choice.text)
     click(opened, "#class-2")
     until(lambda: page.choice.classes == (1, 3, 4, 5))
     click(opened, "#class-0")
@@ -91,12 +93,13 @@ def test_every_switch_changes_the_picture_that_is_asked_for(
 
 def test_switches_follow_what_another_viewer_asked_for(opened: WebDriver, page: Page) -> None:
     with watching(page) as other:
-        other.say(t="choice", view="side", alpha=0.25, classes=[4], cam=None)
+        other.say(t="choice", view="side", alpha=0.25, classes=[4], cam=None, text=False)
         until(lambda: words(opened, "alpha-value") == "25 %")
         other.text("status")
         checked = "return [...document.querySelectorAll('#classes input')].map((e) => e.checked)"
         assert opened.execute_script(checked) == [False] * 4 + [True, False]
         assert opened.execute_script("return document.querySelector('[value=side]').checked")
+        assert not opened.execute_script("return document.getElementById('text').checked")
         until(lambda: words(opened, "run").startswith("2 viewers"))
 
 
@@ -105,6 +108,8 @@ def test_keys_do_what_the_help_says(opened: WebDriver, page: Page, run: PaintedR
     until(lambda: page.choice.view == "mask")
     press(opened, "]")
     until(lambda: page.choice.alpha == 0.5)
+    press(opened, "t")
+    until(lambda: not page.choice.text)
     press(opened, "p")
     until(lambda: page.paused)
     assert state(opened) == "paused"

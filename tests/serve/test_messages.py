@@ -13,14 +13,13 @@ from losszero_rt.errors import UsageError
 from losszero_rt.livestate import PictureChoice
 from losszero_rt.serve.messages import parse_choice, parse_message, status_text
 from tests.serve.painted import status
-
-USUAL: dict[str, Any] = {"view": "overlay", "alpha": 0.45, "classes": None, "cam": None}
+from tests.serve.watcher import USUAL
 
 
 def test_choice_is_read() -> None:
-    asked = {"view": "cam", "alpha": 1, "classes": [3, 1, 1], "cam": 2}
+    asked = {"view": "cam", "alpha": 1, "classes": [3, 1, 1], "cam": 2, "text": False}
     assert parse_choice(asked, status=status()) == PictureChoice(
-        view="cam", alpha=1, classes=(1, 3), cam=2
+        view="cam", alpha=1, classes=(1, 3), cam=2, text=False
     )
 
 
@@ -41,6 +40,8 @@ def test_choice_is_read() -> None:
         {"cam": 6},
         {"cam": "road"},
         {"view": "cam"},
+        {"text": None},
+        {"text": 1},
     ],
 )
 def test_choice_out_of_range_is_refused(wrong: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from losszero_rt.livestate import PictureChoice
 from losszero_rt.serve import Page, PageOptions
 from losszero_rt.timings import now_s
 from tests.serve.painted import SIZE, PaintedRun, painted, served, status, until
-from tests.serve.watcher import Watcher, address, watching
+from tests.serve.watcher import USUAL, Watcher, address, watching
 
 
 def test_pictures_advance_and_are_those_that_were_painted(page: Page, run: PaintedRun) -> None:
@@ -67,7 +67,7 @@ def test_one_who_comes_while_no_pictures_come_sees_the_last_one(
 def test_wish_reaches_the_run_and_all_viewers(page: Page, run: PaintedRun) -> None:
     with watching(page) as one, watching(page) as other:
         one.text("status")
-        one.say(t="choice", view="mask", alpha=0.7, classes=[1, 3], cam=None)
+        one.say(t="choice", view="mask", alpha=0.7, classes=[1, 3], cam=None, text=True)
         asked = until(lambda: (told := other.text("status"))["asked"]["view"] == "mask" and told)
         assert asked["asked"]["classes"] == [1, 3]
         wanted = PictureChoice(view="mask", alpha=0.7, classes=(1, 3))
@@ -78,7 +78,7 @@ def test_preferred_picture_holds_until_somebody_asks(page: Page, run: PaintedRun
     page.prefer(PictureChoice(view="side", alpha=0.2))
     with watching(page) as viewer:
         assert viewer.text("status")["asked"]["view"] == "side"
-        viewer.say(t="choice", view="mask", alpha=0.7, classes=None, cam=None)
+        viewer.say(t="choice", view="mask", alpha=0.7, classes=None, cam=None, text=True)
         until(lambda: page.choice.view == "mask")
         page.prefer(PictureChoice(view="side"))
         assert page.choice.view == "mask"
@@ -87,8 +87,8 @@ def test_preferred_picture_holds_until_somebody_asks(page: Page, run: PaintedRun
 @pytest.mark.parametrize(
     "message",
     [
-        {"t": "choice", "view": "nothing", "alpha": 0.5, "classes": None, "cam": None},
-        {"t": "choice", "view": "mask", "alpha": 9, "classes": None, "cam": None},
+        {"t": "choice", **USUAL, "view": "nothing"},
+        {"t": "choice", **USUAL, "alpha": 9},
         {"t": "drawn", "number": "one"},
         {"t": "unknown"},
         {},

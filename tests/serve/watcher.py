@@ -18,6 +18,14 @@ from losszero_rt.serve import Page
 from losszero_rt.timings import now_s
 from tests.serve.painted import read_number
 
+# The fields of a choice, for tests that ask for something else in one of them.
+USUAL: dict[str, Any] = {
+    "view": "overlay",
+    "alpha": 0.45,
+    "classes": None,
+    "cam": None,
+    "text": True,
+}
 _HEAD = struct.Struct("<IIffd")
 
 

@@ -199,7 +199,7 @@ function wish() {
   send({
     t: "choice", view, alpha: by("alpha").valueAsNumber / 100,
     classes: usual(ids, boxes().length) ? null : ids,
-    cam: view === "cam" ? Number(by("cam").value) : null,
+    cam: view === "cam" ? Number(by("cam").value) : null, text: by("text").checked,
   });
 }
 
@@ -207,6 +207,7 @@ function adopt(asked) {
   document.querySelector(`[name="view"][value="${asked.view}"]`).checked = true;
   by("alpha").value = Math.round(100 * asked.alpha);
   if (asked.cam !== null) by("cam").value = asked.cam;
+  by("text").checked = asked.text;
   boxes().forEach((box, id) => {
     box.checked = asked.classes === null ? id > 0 : asked.classes.includes(id);
   });
@@ -246,7 +247,8 @@ function pick(view) {
 
 const KEYS = {
   1: () => pick("overlay"), 2: () => pick("mask"), 3: () => pick("side"), 4: () => pick("cam"),
-  "[": () => stronger(-5), "]": () => stronger(5), p: togglePause, s: snapshot, f: fullScreen,
+  "[": () => stronger(-5), "]": () => stronger(5), t: () => by("text").click(),
+  p: togglePause, s: snapshot, f: fullScreen,
   "?": () => by("keys").showModal(),
 };
 
@@ -259,6 +261,7 @@ document.addEventListener("keydown", (event) => {
 by("views").addEventListener("change", wish);
 by("cam").addEventListener("change", wish);
 by("alpha").addEventListener("input", wish);
+by("text").addEventListener("change", wish);
 by("pause").addEventListener("click", togglePause);
 by("snapshot").addEventListener("click", snapshot);
 by("full").addEventListener("click", fullScreen);
