@@ -24,8 +24,8 @@ INFO = VideoInfo(
 )
 
 
-def painted(choice: PictureChoice, **configured: bool) -> Planes:
-    config = LiveConfig(serve=True, **configured)
+def painted(choice: PictureChoice, *, legend: bool = True, hud: bool = True) -> Planes:
+    config = LiveConfig(serve=True, legend=legend, hud=hud)
     chosen = ChosenPicture(config, classmap=NIGHT_RIDE, info=INFO, objects=False)
     painter, canvas = chosen.prepare(choice)
     painter.paint(
