@@ -10,7 +10,7 @@ import click
 from export.config import ENGINE_CHOICES, EXPORT_PRECISIONS, ExportConfig
 from export.ending import Ended, ends_cleanly
 from export.engine_request import ATTENTIONS
-from export.exporting import export_bundle
+from losszero_rt.bundle import Bundle
 from losszero_rt.engine import compiled_scores, weights_score
 from losszero_rt.errors import ExitCode, LossZeroError
 
@@ -100,24 +100,43 @@ def main(checkpoint: Path, **options: Any) -> None:
     try:
         config = ExportConfig(checkpoint=checkpoint, **options)
         with ends_cleanly():
-            bundle = export_bundle(config, say=lambda line: click.echo(line, err=True))
+            # It takes seconds, in which somebody may end it.
+            from export.exporting import export_bundle
+
+            bundle = export_bundle(config, say=_tell)
     except LossZeroError as error:
-        click.echo(f"error: {error}", err=True)
+        _tell(f"error: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        click.echo("interrupted: nothing was written", err=True)
+        _tell("interrupted: nothing was written")
         sys.exit(ExitCode.SIGINT)
     except Ended as ended:
-        # Whoever hung up may have taken the terminal along.
-        with suppress(OSError):
-            click.echo(f"{ended}: nothing was written", err=True)
+        _tell(f"{ended}: nothing was written")
         sys.exit(ended.exit_code)
+    try:
+        click.echo(_summary(bundle))
+    except OSError as error:
+        _tell(
+            f"error: {bundle.path} was written, but not this on standard output: {error.strerror}"
+        )
+        # What is left in the buffer would be tried again at the end.
+        sys.stdout = None
+        sys.exit(ExitCode.OUTPUT)
+
+
+def _tell(line: str) -> None:
+    """Say something on standard error; whoever hung up may have taken the terminal along."""
+    with suppress(OSError):
+        click.echo(line, err=True)
+
+
+def _summary(bundle: Bundle) -> str:
     state = "verified" if bundle.is_verified else "UNVERIFIED"
     megabytes = sum(record.num_bytes for record in bundle.files.values()) / 1e6
     found = [weights_score(bundle)]
     found += [score for name in bundle.engines for score in compiled_scores(bundle, name).values()]
     scores = "".join(f", mIoU {score.miou:.4f} of {score.of}" for score in found if score)
-    click.echo(f"{bundle.path}: {state}, {megabytes:.1f} MB{scores or ', not scored'}")
+    return f"{bundle.path}: {state}, {megabytes:.1f} MB{scores or ', not scored'}"
 
 
 if __name__ == "__main__":

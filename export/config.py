@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from export.engine_request import TENSORRT_PRECISIONS, Attention, TensorRtPrecision
-from losszero_rt.bundle import SIDE_STEP
-from losszero_rt.errors import UsageError
+from losszero_rt.bundle import PIXELS_MAX, SIDE_STEP
+from losszero_rt.errors import UsageError, clean_text
 
 EngineChoice = Literal["openvino", "tensorrt", "onnx", "all"]
 ENGINE_CHOICES: tuple[EngineChoice, ...] = get_args(EngineChoice)
@@ -69,17 +69,41 @@ class ExportConfig:
                 f"--batch {','.join(map(str, self.batches))}",
                 accepted=f"numbers from 1 to {BATCH_MAX}, such as 1,2,8",
             )
-        if self.imgsz and any(side < SIDE_STEP or side % SIDE_STEP for side in self.imgsz):
+        if self.imgsz and not _is_size(*self.imgsz):
             raise UsageError(
                 f"--imgsz {self.imgsz[0]}x{self.imgsz[1]}",
-                accepted=f"HEIGHTxWIDTH, both multiples of {SIDE_STEP}, such as 384x672",
+                accepted=f"HEIGHTxWIDTH, both multiples of {SIDE_STEP}, such as 384x672, and at "
+                f"most {PIXELS_MAX} pixels",
             )
+        if clean_text(self.bundle_name) != self.bundle_name:
+            raise UsageError(
+                f"the name {clean_text(self.bundle_name)!r} with control characters",
+                accepted="printable text for --name, which is that of --out if left away",
+            )
+        self._require_folders_for_splits()
         if self.engine in ("openvino", "onnx"):
             self._require_no_tensorrt_wish()
         elif self.precision == "bf16":
             raise UsageError(
                 "--precision bf16 for a TensorRT engine",
                 accepted=f"auto, {', '.join(TENSORRT_PRECISIONS)}; bf16 with --engine openvino",
+            )
+
+    def _require_folders_for_splits(self) -> None:
+        if self.split and self.labelled is None:
+            raise UsageError(
+                f"--split {self.split} without pictures", accepted="--split with --labelled DIR"
+            )
+        if self.calibration_split and not (self.calibration or self.labelled):
+            raise UsageError(
+                f"--calibration-split {self.calibration_split} without pictures",
+                accepted="it with --calibration DIR or --labelled DIR",
+            )
+        if self.calibration and self.engine == "onnx":
+            raise UsageError(
+                "--calibration for an ONNX file, which is fp32",
+                accepted="--calibration with --engine openvino, tensorrt or all",
+                remedy="leave it away",
             )
 
     def _require_no_tensorrt_wish(self) -> None:
@@ -111,6 +135,12 @@ class ExportConfig:
         return self.precision
 
     @property
+    def asks_for_tensorrt(self) -> bool:
+        """Whether an option was given that means nothing without a TensorRT engine."""
+        only_there = self.precision not in OPENVINO_PRECISIONS
+        return only_there or self.attention != "auto" or self.batches != (1,)
+
+    @property
     def openvino_precision(self) -> str:
         """What OpenVINO graphs are limited to; ``auto`` for what this CPU and the bundle have."""
         return self.precision if self.precision in OPENVINO_PRECISIONS else "auto"
@@ -138,3 +168,8 @@ class ExportConfig:
     def bundle_name(self) -> str:
         """Name of the bundle."""
         return self.name or self.out.name
+
+
+def _is_size(height: int, width: int) -> bool:
+    whole = all(side >= SIDE_STEP and not side % SIDE_STEP for side in (height, width))
+    return whole and height * width <= PIXELS_MAX

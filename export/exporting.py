@@ -15,7 +15,7 @@ from export.config import ExportConfig
 from export.folding import fold_normalisation
 from export.gate import GateRequest
 from export.int8_graphs import add_int8, settle_int8
-from export.labelled import LabelledPicture, read_labelled
+from export.labelled import LabelledPicture, check_values, read_labelled
 from export.parity import compare, judge_eager
 from export.provenance import provenance_of
 from export.rounding import halve_kernels, ride_values, round_kernels
@@ -40,6 +40,7 @@ from losszero_rt.bundle import (
 )
 from losszero_rt.bundle.parity_rules import run_faults
 from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
+from losszero_rt.classmap import ClassMap
 from losszero_rt.engine import TrainedModel
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.engine.openvino_graphs import left_out_of
@@ -84,7 +85,7 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
     with new_bundle_folder(config.out, force=config.force, say=say) as folder:
         network, checkpoint = load_network(config.checkpoint)
         checkpoint = replace(checkpoint, input=replace(checkpoint.input, size=size))
-        pictures = read_labelled(config.labelled, split=config.split) if config.labelled else []
+        pictures = _read_pictures(config, classes=checkpoint.classes)
         fold_normalisation(network, size=checkpoint.input.size)
         if is_split(spec):
             halve_kernels(network)
@@ -107,6 +108,15 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         (folder / CARD_NAME).write_text(card)
         _refuse_different(seal(bundle), parity, config=config)
     return Bundle.open(config.out)
+
+
+def _read_pictures(config: ExportConfig, *, classes: ClassMap) -> list[LabelledPicture]:
+    """Read what scores and parity are measured on, if anything; all faults before any work."""
+    if not config.labelled:
+        return []
+    pictures = read_labelled(config.labelled, split=config.split)
+    check_values(pictures, classes=classes, folder=config.labelled)
+    return pictures
 
 
 def settle_portable(config: ExportConfig, *, say: Say) -> tuple[Portable, ...]:

@@ -4,12 +4,14 @@ Shape letters: H, W height and width, C colour channels.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -22,10 +24,12 @@ class LabelledPicture:
     Attributes:
         pixels_HWC: uint8 RGB (H, W, 3).
         labels_HW: uint8 class ids (H, W).
+        name: The mask's file, for messages; empty where there is none.
     """
 
     pixels_HWC: np.ndarray
     labels_HW: np.ndarray
+    name: str = ""
 
 
 def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
@@ -42,6 +46,11 @@ def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
     images = {p.stem: p for p in (folder / "images").glob("*") if p.suffix.lower() in SUFFIXES}
     stems = _stems_of_split(folder / "manifest.json", split) if split else set(images) | set(masks)
     lone = sorted(stems - (set(images) & set(masks)))
+    if split and not stems:
+        raise InputError(
+            f"{folder} has no rows of the split {split!r}",
+            accepted=f"splits: {', '.join(sorted(_splits_of(folder / 'manifest.json')))}",
+        )
     if lone or not stems:
         raise InputError(
             f"{folder} has no pair for {', '.join(lone[:8]) or 'anything'}",
@@ -61,8 +70,39 @@ def _read_pair(image: Path, mask: Path) -> LabelledPicture:
             accepted=f"8-bit class ids of the image's size {pixels_BGR.shape[:2]}",
         )
     return LabelledPicture(
-        pixels_HWC=cv2.cvtColor(pixels_BGR, cv2.COLOR_BGR2RGB), labels_HW=labels_HW
+        pixels_HWC=cv2.cvtColor(pixels_BGR, cv2.COLOR_BGR2RGB), labels_HW=labels_HW, name=str(mask)
     )
+
+
+def check_values(pictures: Sequence[LabelledPicture], *, classes: ClassMap, folder: Path) -> None:
+    """Refuse masks that hold other values than a network's classes, or nothing to score.
+
+    Raises:
+        InputError: If one does, or every pixel of all of them is ignored.
+    """
+    known = {*range(classes.num_classes), classes.ignored_id}
+    found = {value: picture for picture in pictures for value in _values_of(picture)}
+    strange = sorted(found.keys() - known)
+    if strange:
+        raise InputError(
+            f"{found[strange[0]].name or folder} holds the value {strange[0]}, which is no class",
+            accepted=f"0 to {classes.num_classes - 1}, and {classes.ignored_id} for ignored pixels",
+            remedy="train and export with the same classes, or map the masks to them",
+        )
+    if pictures and found.keys() <= {classes.ignored_id}:
+        raise InputError(
+            f"every pixel of the masks of {folder} is ignored ({classes.ignored_id})",
+            accepted="masks with pixels of classes",
+        )
+
+
+def _values_of(picture: LabelledPicture) -> list[int]:
+    values: list[int] = np.unique(picture.labels_HW).tolist()
+    return values
+
+
+def _splits_of(manifest: Path) -> set[str]:
+    return {str(row["split"]) for row in json.loads(manifest.read_text(encoding="utf-8"))}
 
 
 def _stems_of_split(manifest: Path, split: str) -> set[str]:

@@ -37,7 +37,7 @@ def settle_engines(config: ExportConfig, *, say: Say) -> tuple[Built, ...]:
         find_gpu("auto")
         import_tensorrt()
     except ModelError as error:
-        if config.engine == "tensorrt":
+        if config.engine == "tensorrt" or config.asks_for_tensorrt:
             raise ModelError(
                 f"no TensorRT engine can be built here: {error}",
                 accepted="an NVIDIA GPU with torch-tensorrt 2.14 and TensorRT 11.1",

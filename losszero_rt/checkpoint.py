@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 RECORD_NAME = "checkpoint.json"
 WEIGHTS_NAME = "weights.safetensors"
+# What lies in a bundle instead.
+BUNDLE_RECORD_NAME = "manifest.json"
 RECORD_BYTES_MAX = 1 << 20
 # The largest known network, SAM over ViT-huge, has 2.4 GiB.
 WEIGHTS_BYTES_MAX = 4 << 30
@@ -143,6 +145,12 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         why = "is a file, no folder" if folder.exists() else "is missing"
         raise _refused(folder, why, remedy=remedy)
     path = folder / RECORD_NAME
+    if not path.exists() and (folder / BUNDLE_RECORD_NAME).is_file():
+        raise _refused(
+            folder,
+            "is a bundle, which was exported already",
+            remedy="run it with losszero-rt, or export the checkpoint that it was made of",
+        )
     try:
         if path.stat().st_size > RECORD_BYTES_MAX:
             raise _refused(path, f"is larger than {RECORD_BYTES_MAX} bytes")

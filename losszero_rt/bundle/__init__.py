@@ -10,7 +10,7 @@ from losszero_rt.bundle.manifest import (
     WEIGHTS_NAME,
     Bundle,
 )
-from losszero_rt.bundle.model_fields import SIDE_STEP
+from losszero_rt.bundle.model_fields import PIXELS_MAX, SIDE_STEP
 from losszero_rt.bundle.parity_rules import CLASS_POINTS_MAX, GATE, MIOU_POINTS_MAX
 from losszero_rt.bundle.writing import new_bundle_folder, seal
 
@@ -21,6 +21,7 @@ __all__ = [
     "MANIFEST_NAME",
     "MIOU_POINTS_MAX",
     "PARITY_NAME",
+    "PIXELS_MAX",
     "SIDE_STEP",
     "WEIGHTS",
     "WEIGHTS_NAME",

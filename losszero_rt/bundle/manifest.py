@@ -23,7 +23,13 @@ from losszero_rt.bundle.model_fields import (
     read_size,
 )
 from losszero_rt.bundle.parity_rules import GATE, binding_fault, fault_of, points_faults
-from losszero_rt.bundle.sidecar import parse_sidecar, read_sidecar, what_it_is
+from losszero_rt.bundle.sidecar import (
+    parse_sidecar,
+    read_bytes,
+    read_sidecar,
+    what_it_is,
+    why_no_file,
+)
 from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import LossZeroError, ModelError, clean_text
 from losszero_rt.network import NetworkSpec
@@ -130,10 +136,13 @@ class Bundle:
         """
         roles = self.engines.get(engine, {})
         digests = {f"{role}_sha256": self.files[name].sha256 for role, name in roles.items()}
-        model = self.model_fields
+        weights, model = self.files[WEIGHTS_NAME].sha256, self.model_fields
         if engine == WEIGHTS:
-            digests = {"sha256": self.files[WEIGHTS_NAME].sha256}
+            digests = {"sha256": weights}
             model |= {"scores": dict(self.scores), "data": dict(self.data)}
+        else:
+            # What it was compared with is in here too, and may be run instead of it.
+            digests["weights_sha256"] = weights
         return {"gate": GATE, **digests, "model": model}
 
     def parity_record(self, engine: str) -> Mapping[str, Any]:
@@ -206,11 +215,11 @@ class Bundle:
             ModelError: If the file is not what the manifest says.
         """
         record, path = self.files[name], self.path / name
-        if path.is_symlink() or not path.is_file():
-            raise _refused(path, "is a link, no plain file" if path.is_symlink() else "is missing")
+        if fault := why_no_file(path):
+            raise _refused(path, fault)
         if path.stat().st_size != record.num_bytes:
             raise _refused(path, f"{what_it_is(path)}, the manifest says {record.num_bytes} bytes")
-        content = path.read_bytes()
+        content = read_bytes(path)
         digest = hashlib.sha256(content).hexdigest()
         if digest != record.sha256:
             raise _refused(
@@ -252,12 +261,15 @@ def _check_contents(bundle: Bundle) -> None:
     wanted = [name for roles in bundle.engines.values() for name in roles.values()]
     bad = [name for name in bundle.files if not _FILE_NAME.fullmatch(name) or ".." in name]
     absent = [name for name in (WEIGHTS_NAME, *wanted) if name not in bundle.files]
+    empty = [engine for engine, roles in bundle.engines.items() if not roles]
     texts = [bundle.name, bundle.licence, bundle.attribution, *bundle.classmap.names]
     if bad or absent or len(bundle.files) > NUM_FILES_MAX:
         raise ModelError(
             f"file names {bad[:4]} and {len(bundle.files)} files, {absent[:4]} missing",
             accepted=f"at most {NUM_FILES_MAX} plain file names inside the folder",
         )
+    if empty:
+        raise ModelError(f"no file of the engine {empty[0]}", accepted="at least its graph")
     if bundle.network_spec.num_classes != bundle.classmap.num_classes:
         raise ModelError(
             f"a network of {bundle.network_spec.num_classes} classes "
@@ -279,7 +291,10 @@ def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundl
         input_spec=read_input(record["input"]),
         labels_size=read_size(record["labels_size"]),
         cams_size=read_size(record["cams_size"]) if "cams_size" in record else None,
-        built={name: dict(roles) for name, roles in record.get("built", {}).items()},
+        built={
+            name: {role: dict(facts) for role, facts in roles.items()}
+            for name, roles in record.get("built", {}).items()
+        },
         provenance=record.get("provenance", {}),
         classmap=read_classes(record["classes"]),
         engines=record["engines"],

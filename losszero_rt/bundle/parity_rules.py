@@ -2,8 +2,8 @@
 
 A record must be of this version's gate and hold everything that is checked here, or it proves
 nothing. Those of earlier gates tell nothing of overflows, frozen engines and batches (1), of the
-input and the classes that they were measured with (2), or of the scores and data that belong to
-them (3); those of later ones are not understood.
+input and the classes that they were measured with (2), of the scores and data that belong to them
+(3), or of the weights that a graph was compared with (4); those of later ones are not understood.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Any
 from losszero_rt.bundle.model_fields import differences
 from losszero_rt.metrics import RATES
 
-GATE = 4
+GATE = 5
 # How far a compiled graph may move the mean IoU and the IoU of any class, in points (1/100).
 MIOU_POINTS_MAX = 0.3
 CLASS_POINTS_MAX = 1.0

@@ -37,12 +37,26 @@ def read_sidecar(path: Path) -> tuple[dict[str, Any], str]:
     Raises:
         ModelError: If it is anything else.
     """
-    if path.is_symlink() or not path.is_file():
-        raise _refused(path, "is missing or no plain file")
+    if fault := why_no_file(path):
+        raise _refused(path, fault)
     if path.stat().st_size > SIDECAR_BYTES_MAX:
         raise _refused(path, f"is larger than {SIDECAR_BYTES_MAX} bytes")
-    content = path.read_bytes()
+    content = read_bytes(path)
     return parse_sidecar(content, path=path), hashlib.sha256(content).hexdigest()
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        ModelError: If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error.strerror}", remedy="give this user the right to read it"
+        ) from error
 
 
 def parse_sidecar(content: bytes, *, path: Path) -> dict[str, Any]:
@@ -64,16 +78,28 @@ def parse_sidecar(content: bytes, *, path: Path) -> dict[str, Any]:
     return record
 
 
+def why_no_file(path: Path) -> str:
+    """Say what a path is that is no plain file; empty when it is one."""
+    if path.is_symlink():
+        return "is a link, no plain file"
+    return "" if path.is_file() else what_it_is(path)
+
+
 def what_it_is(path: Path) -> str:
     """Say in a few words what a path that is not what it should be really is."""
     if path.is_symlink() and not path.exists():
         return "is a link to nothing"
     if path.is_dir():
         return "is a folder"
-    if not path.is_file():
+    if not path.exists():
         return "is missing"
-    with path.open("rb") as file:
-        start = file.read(_SNIFFED_BYTES).lstrip().lower()
+    if not path.is_file():
+        return "is no plain file"
+    try:
+        with path.open("rb") as file:
+            start = file.read(_SNIFFED_BYTES).lstrip().lower()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
     for magic, words in _MAGICS:
         if start.startswith(magic):
             return words

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from losszero_rt.errors import OutputError
 
 # Of no other program's folders: what bears it, and is locked by nobody, may be removed.
 PART_SUFFIX = ".bundle-part"
+# A bundle that steps aside while another one takes its place.
+ASIDE_SUFFIX = ".bundle-old"
 
 Say = Callable[[str], None]
 
@@ -40,10 +42,11 @@ def new_bundle_folder(
     Raises:
         OutputError: If ``out`` exists and may not be replaced, or cannot be written.
     """
-    out = out.absolute()
-    _refuse_existing(out, force=force)
     try:
-        with _locked_folder(out, say=say) as partial:
+        # Behind a link the folder is replaced, and the link stays.
+        out = _target(out)
+        _refuse_existing(out, force=force)
+        with _made_parents(out), _locked_folder(out, say=say) as partial:
             _sweep_neighbours(partial, say=say)
             _bring_back(out)
             # Another process may have finished between the first look and the lock.
@@ -52,6 +55,29 @@ def new_bundle_folder(
             _put_in_place(partial, out)
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def _target(out: Path) -> Path:
+    if out.is_symlink() and not out.exists():
+        raise OutputError(
+            f"{out} is a link to nothing",
+            accepted="a new folder, or a bundle with --force",
+            remedy="remove the link, or choose another --out",
+        )
+    return out.resolve() if out.is_symlink() else out.absolute()
+
+
+@contextmanager
+def _made_parents(out: Path) -> Iterator[None]:
+    """Make the folders above; those that are empty in the end, because all failed, go again."""
+    made = [folder for folder in out.parents if not folder.exists()]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _refuse_existing(out: Path, *, force: bool) -> None:
@@ -80,7 +106,7 @@ def _locked_folder(out: Path, *, say: Say) -> Iterator[Path]:
 def _lock(partial: Path, out: Path, *, say: Say) -> int:
     """Make a folder if it is absent and lock it, however long that takes; return its handle."""
     while True:
-        partial.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(exist_ok=True)
         try:
             handle = _opened(partial)
         except FileNotFoundError:
@@ -147,24 +173,41 @@ def _sweep(folder: Path) -> None:
 
 
 def _put_in_place(partial: Path, out: Path) -> None:
-    """Rename a folder to its place; a bundle that is there steps aside first."""
+    """Rename a folder to its place; a bundle that is there steps aside, and back if that fails."""
     aside = _aside(out)
-    if out.exists():
-        out.rename(aside)
-    partial.rename(out)
+    if not out.exists():
+        partial.rename(out)
+        return
+    out.rename(aside)
+    try:
+        partial.rename(out)
+    except BaseException:
+        aside.rename(out)
+        raise
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def _bring_back(out: Path) -> None:
-    """Undo what a process that was killed between two renames left half done."""
+    """Undo what a process that was killed between two renames left half done.
+
+    Raises:
+        OutputError: If what lies there is no bundle, and so nothing of ours.
+    """
     aside = _aside(out)
-    if aside.exists() and not out.exists():
+    if not aside.exists() and not aside.is_symlink():
+        return
+    if aside.is_symlink() or not (aside / MANIFEST_NAME).is_file():
+        raise OutputError(
+            f"{aside} is in the way", accepted="nothing or a bundle there", remedy="move it away"
+        )
+    if out.exists():
+        shutil.rmtree(aside)
+    else:
         aside.rename(out)
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _aside(out: Path) -> Path:
-    return out.with_name(f".{out.name}.old")
+    return out.with_name(f".{out.name}{ASIDE_SUFFIX}")
 
 
 def seal(bundle: Bundle) -> Bundle:

@@ -218,7 +218,7 @@ class OpenVinoEngine:
 def why_not(bundle: Bundle) -> str:
     """Say why a bundle cannot run here; empty when it can."""
     if not holds(bundle, "fp32"):
-        return f"{bundle.path} holds no OpenVINO graph"
+        return f"{bundle.path} holds no OpenVINO graph; its weights run with --engine eager"
     if is_split(bundle.network_spec) and not (find_spec("torch") and find_spec("torchvision")):
         return f"what a {bundle.network_spec.architecture} finds is sorted out in torch: {INSTALL}"
     return ""

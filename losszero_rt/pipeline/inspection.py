@@ -19,7 +19,7 @@ from losszero_rt.engine import (
     open_model,
     weights_score,
 )
-from losszero_rt.errors import LossZeroError, ModelError
+from losszero_rt.errors import LossZeroError, ModelError, clean_text
 from losszero_rt.pipeline.built_text import built_texts
 from losszero_rt.ride import Ride, RideSpec
 
@@ -62,8 +62,8 @@ def verify_model(name: str | Path) -> tuple[Model, list[Check]]:
         checks += [_parity_check(model, engine) for engine in model.engines]
         if not model.engines:
             checks.append(Check(what="engines", fault="no compiled graph in here"))
-    checks += [_run_check(model, str(engine)) for engine, why in _runnable(model) if not why]
-    return model, checks
+    held = ["eager"] if isinstance(model, TrainedModel) else list(model.engines)
+    return model, checks + [_held_check(model, engine) for engine in held]
 
 
 def _files_text(model: Model) -> str:
@@ -94,13 +94,16 @@ def _points_text(row: Mapping[str, Any]) -> str:
     return f"{row['miou_points']:+.2f} points, worst class {worst:+.2f}"
 
 
-def _runnable(model: Model) -> list[tuple[str, str]]:
-    """Engines that the folder holds, with why they cannot run here."""
-    held = ("eager",) if isinstance(model, TrainedModel) else tuple(model.engines)
-    verdicts = fits(model)
-    return [
-        (str(name), "" if why == "fits" else why) for name, why in verdicts.items() if name in held
-    ]
+def _held_check(model: Model, engine: str) -> Check:
+    """Run an engine that the folder holds; where that cannot be, say so, or what is wrong."""
+    what, verdicts = f"{engine} runs", {str(name): why for name, why in fits(model).items()}
+    why = verdicts.get(engine, "other runtimes run it, this one does not")
+    if why == "fits":
+        return _run_check(model, engine)
+    # Every machine that this package is installed on runs these.
+    if engine == "openvino" or isinstance(model, TrainedModel):
+        return Check(what=what, fault=why)
+    return Check(what=what, found=f"not tried here: {why}")
 
 
 def _run_check(model: Model, engine: str) -> Check:
@@ -148,7 +151,8 @@ def verification_text(model: Model, checks: list[Check]) -> str:
     """Return the checks as lines, the verdict last."""
     lines = [f"{model.path}"]
     lines += [
-        f"  {'FAULT' if c.fault else 'ok':<6}{c.what:<18}{c.fault or c.found}" for c in checks
+        f"  {'FAULT' if c.fault else 'ok':<6}{clean_text(f'{c.what:<18}{c.fault or c.found}')}"
+        for c in checks
     ]
     faults = sum(bool(check.fault) for check in checks)
     return "\n".join([*lines, "verified" if not faults else f"UNVERIFIED: {faults} faults"])
@@ -210,7 +214,8 @@ def inspection_text(model: Model) -> str:
     ]
     if isinstance(model, Bundle):
         rows += _bundle_rows(model)
-    return "\n".join([model.name, *(f"  {name:<10}{text}" for name, text in rows)])
+    # A stranger may have written the record.
+    return "\n".join([model.name, *(f"  {name:<10}{clean_text(text)}" for name, text in rows)])
 
 
 def _numbers(values: tuple[float, ...]) -> str:

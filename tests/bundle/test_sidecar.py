@@ -1,7 +1,10 @@
 """Strict reading of JSON files."""
 
+import errno
 import hashlib
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -37,12 +40,34 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         read_sidecar(path)
 
 
-def test_link_and_absence_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("link.json", "is a link, no plain file"),
+        ("absent.json", "is missing"),
+        ("pipe", "is no plain file"),
+        ("folder", "is a folder"),
+    ],
+)
+def test_what_is_no_file_is_refused(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "real.json").write_text("{}")
     (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
-    for name in ("link.json", "absent.json"):
-        with pytest.raises(ModelError, match="no plain file"):
-            read_sidecar(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ModelError, match=why):
+        read_sidecar(tmp_path / name)
+
+
+def test_file_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the superuser, who may run these tests, can read everything, the system is a double."""
+    path = tmp_path / "manifest.json"
+    path.write_text("{}")
+    denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    monkeypatch.setattr(Path, "read_bytes", Mock(side_effect=denied))
+    with pytest.raises(ModelError, match=r"manifest\.json cannot be read: Permission denied"):
+        read_sidecar(path)
 
 
 def test_object_and_digest_come_back(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """``inspect`` and ``verify``."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,3 +65,63 @@ def test_verify_finds_an_engine_that_always_says_the_same(program: Program, tmp_
     outcome = program("verify", seal(bundle).path)
     assert outcome.code == 4
     assert "frozen" in outcome.out
+
+
+def rewritten(folder: Path, **fields: Any) -> Path:
+    manifest = folder / "manifest.json"
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**record, **fields}))
+    return folder
+
+
+def test_engine_without_files_is_no_engine(program: Program, tmp_path: Path) -> None:
+    folder = rewritten(write_bundle(tmp_path / "glowing"), engines={"openvino": {}})
+    outcome = program("verify", folder)
+    assert outcome.code == 4
+    assert "no file of the engine openvino" in outcome.error_line
+
+
+def test_engine_that_lacks_a_file_is_not_verified(program: Program, tmp_path: Path) -> None:
+    bundle = Bundle.open(write_bundle(tmp_path / "glowing"))
+    roles = dict(bundle.engines["openvino"])
+    for lacking in roles:
+        kept = {role: name for role, name in roles.items() if role != lacking}
+        outcome = program("verify", rewritten(bundle.path, engines={"openvino": kept}))
+        assert outcome.code == 4
+        assert "holds no OpenVINO graph" in outcome.out
+
+
+def test_what_this_program_does_not_run_is_told(program: Program, tmp_path: Path) -> None:
+    bundle = Bundle.open(write_bundle(tmp_path / "glowing"))
+    (bundle.path / "model.onnx").write_bytes(b"not opened")
+    engines = {**bundle.engines, "onnx": {"graph": "model.onnx"}}
+    outcome = program("verify", seal(replace(bundle, engines=engines)).path)
+    assert "not tried here: other runtimes run it" in outcome.out
+
+
+def test_other_weights_than_those_compared_with_are_not_verified(
+    program: Program, tmp_path: Path
+) -> None:
+    bundle = Bundle.open(write_bundle(tmp_path / "glowing"))
+    (bundle.path / "weights.safetensors").write_bytes(b"others")
+    outcome = program("verify", seal(bundle).path)
+    assert outcome.code == 4
+    assert "no parity record for this graph" in outcome.out
+
+
+def test_a_record_cannot_write_on_the_terminal(program: Program, tmp_path: Path) -> None:
+    versions = {"a\x1b]0;x\x07": "1\n  parity    proved at export"}
+    folder = rewritten(write_bundle(tmp_path / "raw", verified=False), versions=versions)
+    outcome = program("inspect", folder)
+    assert "\x1b" not in outcome.out
+    assert "\n  parity    proved at export" not in outcome.out
+
+
+def test_strange_facts_of_an_engine_are_refused_everywhere(
+    program: Program, tmp_path: Path
+) -> None:
+    folder = rewritten(write_bundle(tmp_path / "glowing"), built={"openvino": {"graph": 5}})
+    for command in ("inspect", "verify"):
+        outcome = program(command, folder)
+        assert outcome.code == 4
+        assert "has a field that does not fit" in outcome.error_line

@@ -1,15 +1,16 @@
 """Reading labelled pictures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from export.labelled import read_labelled
+from export.labelled import check_values, read_labelled
 from losszero_rt.errors import InputError
-from tests.bundles import draw_picture, write_pairs
+from tests.bundles import CLASSES, draw_picture, write_pairs
 
 
 @pytest.fixture
@@ -54,3 +55,28 @@ def test_a_mask_of_another_size_or_in_colour_is_refused(folder: Path) -> None:
         cv2.imwrite(str(folder / "masks" / "0.png"), wrong)
         with pytest.raises(InputError, match="8-bit class ids of the image's size"):
             read_labelled(folder)
+
+
+def test_a_split_that_is_not_there_is_told_with_those_that_are(folder: Path) -> None:
+    rows = [{"file": f"{i}.png", "split": "val" if i == 2 else "train"} for i in range(4)]
+    (folder / "manifest.json").write_text(json.dumps(rows))
+    with pytest.raises(InputError, match=r"no rows of the split 'vall'.*splits: train, val"):
+        read_labelled(folder, split="vall")
+
+
+def test_masks_with_other_values_than_the_classes_are_refused_by_name(folder: Path) -> None:
+    labels_HW = draw_picture(2)[1]
+    labels_HW[0, 0] = 200
+    cv2.imwrite(str(folder / "masks" / "2.png"), labels_HW)
+    pictures = read_labelled(folder)
+    with pytest.raises(InputError, match=r"masks/2\.png holds the value 200.*0 to 1, and 255"):
+        check_values(pictures, classes=CLASSES, folder=folder)
+
+
+def test_masks_that_score_nothing_are_refused(folder: Path) -> None:
+    check_values(read_labelled(folder), classes=CLASSES, folder=folder)
+    pictures = [
+        replace(one, labels_HW=np.full_like(one.labels_HW, 255)) for one in read_labelled(folder)
+    ]
+    with pytest.raises(InputError, match="every pixel of the masks"):
+        check_values(pictures, classes=CLASSES, folder=folder)

@@ -185,7 +185,7 @@ def test_what_killed_exports_left_is_removed_by_the_next_one_beside_it(
 
 
 def test_a_replacement_that_was_killed_half_way_is_undone(tmp_path: Path) -> None:
-    out, aside = tmp_path / "small", tmp_path / ".small.old"
+    out, aside = tmp_path / "small", tmp_path / ".small.bundle-old"
     aside.mkdir()
     (aside / MANIFEST_NAME).write_text(json.dumps({"old": True}))
     # Between its two renames a process has neither the old bundle nor the new one in its place.

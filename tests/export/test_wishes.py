@@ -1,0 +1,109 @@
+"""What an export cannot heed is refused before any work, and its own ends are told."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.config import ExportConfig
+from export.exporting import export_bundle
+from export.tensorrt_engines import settle_engines
+from losszero_rt.errors import ModelError, UsageError
+from tests.cli.program import ROOT
+
+NOWHERE: dict[str, Any] = {"checkpoint": Path("c"), "out": Path("o")}
+
+
+@pytest.fixture
+def checkpoint(config: ExportConfig) -> Path:
+    return config.checkpoint
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"imgsz": (32000, 32000)}, "at most 8388608 pixels"),
+        ({"name": "a\nb"}, "control characters"),
+        ({"out": Path("a\x07b")}, "control characters"),
+        ({"split": "val"}, "--split val without pictures"),
+        ({"calibration_split": "train"}, "--calibration-split train without pictures"),
+        ({"engine": "onnx", "calibration": Path("d")}, "--calibration for an ONNX file"),
+    ],
+)
+def test_wishes_that_mean_nothing_are_refused(wish: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        ExportConfig(**{**NOWHERE, **wish})
+
+
+@pytest.mark.parametrize(
+    "wish", [{"precision": "fp16"}, {"batches": (1, 8)}, {"attention": "plain"}]
+)
+def test_what_tensorrt_alone_can_do_is_not_left_out_silently(
+    wish: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(_: str) -> None:
+        raise ModelError("no GPU")
+
+    monkeypatch.setattr("export.tensorrt_engines.find_gpu", absent)
+    with pytest.raises(ModelError, match="no TensorRT engine can be built here: no GPU"):
+        settle_engines(ExportConfig(**NOWHERE, engine="all", **wish), say=print)
+    said: list[str] = []
+    assert settle_engines(ExportConfig(**NOWHERE, engine="all"), say=said.append) == ("openvino",)
+    assert said == ["tensorrt is left out: no GPU"]
+
+
+def test_a_bundle_is_no_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
+    bundle = export_bundle(
+        ExportConfig(checkpoint=checkpoint, out=tmp_path / "b", precision="fp32")
+    )
+    with pytest.raises(ModelError, match="is a bundle, which was exported already"):
+        export_bundle(ExportConfig(checkpoint=bundle.path, out=tmp_path / "c"))
+
+
+def start(*words: object, **pipes: Any) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "export", *map(str, words)]
+    return subprocess.Popen(command, cwd=ROOT, text=True, stderr=subprocess.PIPE, **pipes)
+
+
+@pytest.mark.slow
+def test_interrupted_while_it_loads_it_says_so_without_a_traceback(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    process = start(checkpoint, "--out", tmp_path / "b")
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert process.returncode == 130
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.slow
+def test_full_standard_output_is_told_and_the_bundle_stays(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = start(checkpoint, "--out", tmp_path / "b", "--precision", "fp32", stdout=full)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 5
+    assert "b was written, but not this on standard output" in err
+    assert "Traceback" not in err
+    assert (tmp_path / "b" / "manifest.json").exists()
+
+
+@pytest.mark.slow
+def test_without_a_reader_of_what_it_says_it_is_written_all_the_same(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    words = [sys.executable, "-m", "export", checkpoint, "--out", tmp_path / "b"]
+    done = subprocess.run([*map(str, words), "--precision", "fp32"], cwd=ROOT, stderr=write_end)
+    os.close(write_end)
+    assert done.returncode == 0
+    assert (tmp_path / "b" / "manifest.json").exists()
