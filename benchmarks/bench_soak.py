@@ -55,9 +55,9 @@ def measure(options: Options, *, plan: Plan) -> Outcome:
             path.unlink()
     warmup_s = plan.warmup_s(soaked.samples[-1].at_s)
     growths = growths_of(soaked.samples, warmup_s=warmup_s)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (f"growth is counted from the first {warmup_s:.0f} s on",)
     if soaked.interrupted:
-        notes = (f"interrupted after {soaked.samples[-1].at_s:.0f} of {plan.length_s:.0f} s",)
+        notes += (f"interrupted after {soaked.samples[-1].at_s:.0f} of {plan.length_s:.0f} s",)
     return Outcome(
         claims=claims_of(soaked, growths=growths, readable=readable),
         figures=figures_of(soaked, growths=growths, plan=plan),

@@ -87,6 +87,8 @@ class LiveStatus:
             or of what ``score_of`` says; ``weights_miou`` and ``weights_miou_ci95``.
         choice: The picture that is shown.
         can_cam: Whether activation maps can be asked for.
+        cam_fixed: Id of the class that all of them are of, because what is recorded or shown in a
+            window has them; None where viewers choose.
         notes: Lines a person should see (low light, rescaled, ...).
     """
 
@@ -106,4 +108,5 @@ class LiveStatus:
     model: Mapping[str, Any]
     choice: PictureChoice = field(default_factory=PictureChoice)
     can_cam: bool = False
+    cam_fixed: int | None = None
     notes: tuple[str, ...] = ()

@@ -1,7 +1,9 @@
 """Secrets taken out of texts: user names, passwords and tokens that addresses carry.
 
 Hiding too much costs a person a host name; hiding too little publishes the camera. So an address
-loses everything from its scheme to its last ``@``, and every query value with a telling name.
+loses everything from its scheme to its last ``@``, and every value of its query but those of a few
+names that are known to be harmless; elsewhere values with a telling name. What is secret in the
+path of an address, without any name, cannot be told from a name and stays.
 """
 
 import re
@@ -25,6 +27,50 @@ _TELLING = re.compile(
 )
 
 
+# A question mark, and what parts the values behind it.
+_QUERY = re.compile(r"\?|%(?:25)*3f", re.IGNORECASE)
+_PARTING = re.compile(r"[?&;#]|%(?:25)*(?:3f|26|3b|23)", re.IGNORECASE)
+_EQUALS = re.compile(r"=|%(?:25)*3d", re.IGNORECASE)
+_HARMLESS = frozenset(
+    [
+        "audio",
+        "bitrate",
+        "camera",
+        "channel",
+        "ch",
+        "chn",
+        "codec",
+        "compression",
+        "fifo_size",
+        "fps",
+        "framerate",
+        "gop",
+        "height",
+        "latency",
+        "listen",
+        "localaddr",
+        "mode",
+        "multicast",
+        "overrun_nonfatal",
+        "pkt_size",
+        "profile",
+        "quality",
+        "resolution",
+        "reuse",
+        "size",
+        "stream",
+        "streamid",
+        "subtype",
+        "timeout",
+        "transport",
+        "ttl",
+        "unicast",
+        "video",
+        "width",
+    ]
+)
+
+
 def scrubbed(text: str) -> str:
     """Return a text without the secrets of the addresses in it.
 
@@ -42,7 +88,7 @@ def _word(found: re.Match[str]) -> str:
     word = found[0]
     pieces: list[str] = []
     at = 0
-    for start, end in sorted([*_userinfo(word), *_values(word)]):
+    for start, end in sorted([*_userinfo(word), *_query(word), *_values(word)]):
         if start > at or not pieces:
             pieces += [word[at:start], _HIDDEN]
         at = max(at, end)
@@ -55,6 +101,24 @@ def _userinfo(word: str) -> Iterator[tuple[int, int]]:
     if scheme is not None:
         start = scheme.end()
         end = max((at.start() for at in _AT.finditer(word, start)), default=start)
+        if end > start:
+            yield start, end
+
+
+def _query(word: str) -> Iterator[tuple[int, int]]:
+    """Yield what stands in the query of an address, each up to the next sign that parts it."""
+    scheme = _SCHEME_END.search(word)
+    # A question mark may be part of a password.
+    ends = [end for _, end in _userinfo(word)]
+    mark = _QUERY.search(word, max([scheme.end(), *ends])) if scheme else None
+    while mark:
+        start = mark.end()
+        mark = _PARTING.search(word, start)
+        end = mark.start() if mark else len(word)
+        equals = _EQUALS.search(word, start, end)
+        if equals and unquote(word[start : equals.start()]).lower() in _HARMLESS:
+            continue
+        start = equals.end() if equals else start
         if end > start:
             yield start, end
 

@@ -98,3 +98,28 @@ def test_long_texts_take_no_long_time(piece: str) -> None:
 def test_words_that_cameras_use_for_secrets_are_known(address: str) -> None:
     assert "tlJwpbo6" not in scrubbed(address)
     assert "tlJwpbo6" not in scrubbed(f"cannot open {address}: refused")
+
+
+@given(name=st.from_regex(r"[a-z]{1,8}", fullmatch=True), secret=secrets)
+def test_unknown_query_values_never_survive(name: str, secret: str) -> None:
+    plain = secret.translate(str.maketrans("", "", "&;#?@/="))
+    text = scrubbed(f"opening http://cam/live?channel=2&{name}x={plain}&subtype=1")
+    assert plain not in text
+    assert text == f"opening http://cam/live?channel=2&{name}x=***&subtype=1"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://cam/a?s3cret", "http://cam/a?***"),
+        ("http://cam/a?auth:s3cret&fps=5", "http://cam/a?***&fps=5"),
+        ("http://cam/a.m3u8?hdnts=exp=1~hmac=ab", "http://cam/a.m3u8?hdnts=***"),
+        ("http://cam/a%3Fx%3Ds3cret%26fps%3D5", "http://cam/a%3Fx%3D***%26fps%3D5"),
+        ("rtsp://me:a?b@cam/a?x=1", "rtsp://***@cam/a?x=***"),
+        ("udp://:5000?fifo_size=1000&overrun_nonfatal=1", None),
+        ("lavfi:testsrc2=size=640x360:rate=30", None),
+        ("what?now=1", None),
+    ],
+)
+def test_of_a_query_only_harmless_values_are_shown(address: str, shown: str | None) -> None:
+    assert scrubbed(address) == (shown or address)

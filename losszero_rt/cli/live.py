@@ -157,11 +157,18 @@ def live(
     if source is None:
         raise click.UsageError("Missing argument 'SOURCE'.", ctx=context)
     from losszero_rt.cli.printing import Printer
+    from losszero_rt.errors import UsageError
     from losszero_rt.pipeline.json_lines import is_standard_output
     from losszero_rt.pipeline.live_config import LiveConfig
     from losszero_rt.pipeline.live_job import run_live
 
     files = {name: options.pop(name) for name in ("cert", "key")}
+    if serve is None and any((token, *files.values())):
+        raise UsageError(
+            "--token, --cert or --key without a page",
+            accepted="them with --serve [HOST:]PORT",
+            remedy="add --serve 8080, or leave them away",
+        )
     config = LiveConfig(serve=serve is not None, **options)
     page = None if serve is None else open_page(serve, token=token, **files)
     lines_go_out = is_standard_output(options["json"])

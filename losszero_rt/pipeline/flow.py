@@ -59,11 +59,13 @@ class Flow:
             raise UsageError(f"--policy is {self.policy!r}", accepted=", ".join(POLICIES))
         if not 0 < self.deadline_ms < math.inf:
             raise UsageError(
-                f"--deadline-ms is {self.deadline_ms!r}", accepted="more than 0 milliseconds"
+                f"--deadline-ms is {self.deadline_ms!r}",
+                accepted="a finite number of more than 0 milliseconds",
             )
         if self.max_fps is not None and not 0 < self.max_fps < math.inf:
             raise UsageError(
-                f"--max-fps is {self.max_fps!r}", accepted="more than 0 frames a second"
+                f"--max-fps is {self.max_fps!r}",
+                accepted="a finite number of more than 0 frames a second",
             )
 
     @property

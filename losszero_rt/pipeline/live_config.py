@@ -87,6 +87,8 @@ class LiveConfig(StreamConfig):
             height=self.height,
             input_fps=self.input_fps,
             read_timeout_s=self.read_timeout_s,
+            # Who waits longer for a picture does so for the first one too.
+            open_timeout_s=max(LiveOptions.open_timeout_s, self.read_timeout_s),
             max_reconnects=self.max_reconnects,
             max_pixels=self.max_pixels,
         )

@@ -1,6 +1,6 @@
 """What comes from a live source, counted and timed on its way into the pipeline."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Protocol
 
@@ -9,8 +9,10 @@ from losszero_rt.frame import Frame, LostFrame, StreamItem, VideoInfo
 from losszero_rt.livestate import Signal
 from losszero_rt.pipeline.progress import Progress
 
-# A longer time between two frames is a gap of the signal and none of the camera's exposures.
+# A longer time between two frames is a gap of the signal and none of the camera's exposures, unless
+# the source claims so few.
 MAX_INTERVAL_S = 2.0
+_SLOW_INTERVALS = 1.5
 
 
 class LiveStream(Protocol):
@@ -60,6 +62,9 @@ class LiveFeed:
         progress: Hears of every frame.
         duration_s: Length in the time of the source, from its first frame on, seconds; None for
             no limit.
+        rate_declared: Frames a second as the source claims; None when it does not.
+        num_breaks: Asked how often the signal came back so far: what lies between two frames then
+            is a gap, however short.
 
     Attributes:
         lost: Why the source was lost for good; None while it is not.
@@ -67,7 +72,13 @@ class LiveFeed:
     """
 
     def __init__(
-        self, source: Iterable[StreamItem], *, progress: Progress, duration_s: float | None = None
+        self,
+        source: Iterable[StreamItem],
+        *,
+        progress: Progress,
+        duration_s: float | None = None,
+        rate_declared: Fraction | None = None,
+        num_breaks: Callable[[], int] = lambda: 0,
     ) -> None:
         self._source = source
         self._progress = progress
@@ -78,6 +89,9 @@ class LiveFeed:
         self._last_s: float | None = None
         self._seconds = 0.0
         self._num_intervals = 0
+        slow_s = _SLOW_INTERVALS / float(rate_declared) if rate_declared else 0.0
+        self._longest_s = max(MAX_INTERVAL_S, slow_s)
+        self._ask_breaks, self._num_breaks = num_breaks, 0
 
     @property
     def rate_fps(self) -> float:
@@ -106,6 +120,9 @@ class LiveFeed:
 
     def _time(self, frame: Frame) -> None:
         last_s, self._last_s = self._last_s, frame.time_s
-        if last_s is not None and 0 < frame.time_s - last_s <= MAX_INTERVAL_S:
+        before, self._num_breaks = self._num_breaks, self._ask_breaks()
+        if last_s is None or self._num_breaks != before:
+            return
+        if 0 < frame.time_s - last_s <= self._longest_s:
             self._seconds += frame.time_s - last_s
             self._num_intervals += 1

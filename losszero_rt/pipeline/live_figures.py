@@ -13,6 +13,7 @@ from losszero_rt.ledger import Ledger
 from losszero_rt.livestate import LiveStatus, PictureChoice
 from losszero_rt.objects import Objects
 from losszero_rt.pipeline.live_feed import LiveStream
+from losszero_rt.pipeline.live_picture import HeatWatch
 from losszero_rt.pipeline.outlets import StageTimes
 from losszero_rt.pipeline.painter import LiveLine
 from losszero_rt.pipeline.report import hud_suffix, model_facts
@@ -120,7 +121,7 @@ class Reporter:
         classmap: Classes in the colours shown.
         engine: What runs.
         model: What was loaded.
-        can_cam: Whether activation maps can be asked for.
+        heat: Says whether activation maps can be asked for, and of which classes.
         start_s: Monotonic clock when the run began, seconds.
         choice: Asked for the picture that is shown to viewers.
     """
@@ -132,7 +133,7 @@ class Reporter:
     classmap: ClassMap
     engine: EngineInfo
     model: Model
-    can_cam: bool
+    heat: HeatWatch
     start_s: float
     choice: Callable[[], PictureChoice]
 
@@ -156,7 +157,8 @@ class Reporter:
             engine=_engine_facts(self.engine),
             model=_model_facts(self.model, self.engine),
             choice=self.choice(),
-            can_cam=self.can_cam,
+            can_cam=self.heat.can_cam,
+            cam_fixed=self.heat.fixed,
             notes=(*source.info.notes, *source.warnings),
         )
 

@@ -72,7 +72,7 @@ def check_outputs(config: LiveConfig) -> None:
         OutputError: A file exists, or a folder is missing or cannot be written.
     """
     files = {"--record": config.record, "--json": config.json, "--report": config.report}
-    named = [path.absolute() for path in files.values() if path is not None]
+    named = [path.resolve() for path in files.values() if path is not None]
     if len(set(named)) < len(named):
         raise UsageError(
             "one file for two of --record, --json and --report", accepted="different names"

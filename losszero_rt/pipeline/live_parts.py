@@ -96,7 +96,7 @@ def open_parts(
         classmap=setting.classmap,
         engine=setting.engine,
         model=setting.model,
-        can_cam=setting.heat.can_cam,
+        heat=setting.heat,
         start_s=start_s,
         choice=outputs.choice,
     )

@@ -48,11 +48,12 @@ class HeatWatch:
 
     Attributes:
         can_cam: Whether the engine gives activation maps of this model.
+        fixed: Class that the recording or the window draws; None where they draw none.
     """
 
     def __init__(self, engine: Engine, *, configured: int | None) -> None:
         self._engine = engine
-        self._configured = configured
+        self.fixed = configured
         self.can_cam = _gives_maps(engine)
         self._watched = configured
         self._num_stale = 0
@@ -62,7 +63,7 @@ class HeatWatch:
         """Return the class whose map can be drawn where one is asked for."""
         if not self.can_cam or cam is None:
             return None
-        return cam if self._configured is None else self._configured
+        return cam if self.fixed is None else self.fixed
 
     def drawn(self, cam: int | None) -> int | None:
         """Return the class whose map comes with the frame at hand.
@@ -71,7 +72,7 @@ class HeatWatch:
             cam: Class to watch, one that is :meth:`possible`; None for none. For the few frames
                 that were submitted before the engine was told, None is returned.
         """
-        if self._configured is not None:
+        if self.fixed is not None:
             return cam
         if cam != self._watched:
             self._engine.watch(cam)

@@ -120,7 +120,13 @@ class LiveRun:
         check_memory(source.info, config=self._config)
         ledger = Ledger()
         duration_s = self._config.duration_s
-        feed = LiveFeed(source, progress=self._progress, duration_s=duration_s)
+        feed = LiveFeed(
+            source,
+            progress=self._progress,
+            duration_s=duration_s,
+            rate_declared=source.rate_declared,
+            num_breaks=lambda: source.signal.num_reconnects,
+        )
         parts = open_parts(
             self._setting, source=source, ledger=ledger, stop=stop, start_s=self._meter.start_s
         )

@@ -97,7 +97,7 @@ class Lobby:
             classmap=setting.classmap,
             engine=setting.engine,
             model=setting.model,
-            can_cam=setting.heat.can_cam,
+            heat=setting.heat,
             start_s=start_s,
             choice=lambda: setting.configured,
         )
@@ -179,7 +179,7 @@ def wait_for(
             attempts.went_down(now_s())
             why, reason = attempts.why_give_up(), str(error)
         if why is not None:
-            raise InputError(f"{reason}; {why}", remedy="--max-reconnects")
+            raise InputError(f"{reason}; {why}", remedy=attempts.remedy())
         if reason not in told:
             told.add(reason)
             progress.warn(f"waiting: {reason}")

@@ -88,7 +88,7 @@ class StreamConfig:
         self._require(0 <= self.streams <= 1024, "streams", "0 (measured), or 1 to the threads")
         self._require(0 <= self.crf <= 63, "crf", "0 (lossless) to 51, 63 for webm")
         length_ok = self.duration_s is None or 0 < self.duration_s < math.inf
-        self._require(length_ok, "duration_s", "more than 0 seconds")
+        self._require(length_ok, "duration_s", "a finite number of more than 0 seconds")
         self._require(self.max_pixels >= 1, "max_pixels", "1 or more pixels")
         self._check_cam()
         self._check_build()

@@ -21,6 +21,8 @@ from losszero_rt.timings import now_s
 
 _RECENT = 300
 _FAREWELL_S = 1.0
+# How often the wishes of viewers are told to all of them at once, and not with the next figures.
+_ASK_PERIOD_S = 0.05
 
 
 class Hub:
@@ -65,6 +67,7 @@ class Hub:
         self._look_is_pending = self._was_asked = False
         self._told: LiveStatus | None = None
         self._text, self._text_number = "", 0
+        self._renewed_s = 0.0
 
     def offer(self, planes: Planes, *, index: int, captured_at_s: float) -> None:
         """Copy a painted picture in, if somebody could take it; the newest wins."""
@@ -105,6 +108,7 @@ class Hub:
             self._ending.set()
 
     def _renew_text(self) -> None:
+        self._renewed_s = now_s()
         if self.status is not None:
             self._text_number += 1
             self._text = status_text(self.status, asked=self.choice, num_viewers=len(self.viewers))
@@ -143,7 +147,9 @@ class Hub:
         self._was_asked = True
         self.choice = choice
         self._reckon()
-        self._renew_text()
+        # The next figures hold it too: who asks very often does not wake everybody each time.
+        if now_s() - self._renewed_s >= _ASK_PERIOD_S:
+            self._renew_text()
 
     def note_ready(self, viewer: Viewer) -> None:
         """Go on with a viewer who may have become ready for a picture."""

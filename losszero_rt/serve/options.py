@@ -8,6 +8,8 @@ from losszero_rt.errors import UsageError
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
+# All addresses of this machine.
+ANY_HOST = "0.0.0.0"
 MIN_TOKEN_CHARACTERS = 8
 
 
@@ -76,6 +78,7 @@ def parse_place(text: str) -> tuple[str, int]:
     host, colon, port = text.strip().rpartition(":")
     bare = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if bare else host
+    host = ANY_HOST if host in ("*", "0") else host
     misplaced = (":" in host) != bare or (bool(colon) and not host)
     if misplaced or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
         raise UsageError(

@@ -78,8 +78,9 @@ async def _texts(socket: WebSocket) -> AsyncIterator[str]:
 
 def _heed(message: dict[str, object], *, hub: Hub, viewer: Viewer) -> None:
     kind = message.get("t")
-    if kind == "drawn" and isinstance(message.get("number"), int):
-        viewer.note_drawn(int(str(message["number"])))
+    number = message.get("number")
+    if kind == "drawn" and isinstance(number, int) and not isinstance(number, bool):
+        viewer.note_drawn(number)
         hub.note_ready(viewer)
     elif kind == "pause":
         hub.pause(viewer, message.get("paused") is True)

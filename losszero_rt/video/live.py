@@ -121,6 +121,12 @@ class LiveSource:
                 return
             if now_s() > until_s:
                 break
+        if any(isinstance(item, LostFrame) and item.reason == "prekey" for item in self._head):
+            raise InputError(
+                f"{self.address.name}: it sends, but no key frame came in time",
+                accepted="streams with a key frame every few seconds",
+                remedy="--read-timeout waits longer for the first one",
+            )
         raise refusal_of(Silence("no picture"), address=self.address)
 
     def _read(self) -> Generator[LiveItem, None, None]:
@@ -172,7 +178,7 @@ class LiveSource:
         why = reconnection.why_give_up()
         if why is not None:
             self._signal("ended", since_s=now_s(), reason=f"{reason}; {why}")
-            raise InputError(f"{self.address.name}: {reason}; {why}", remedy="--max-reconnects")
+            raise InputError(f"{self.address.name}: {reason}; {why}", remedy=reconnection.remedy())
         was_live = self.signal.state == "live"
         state: SignalState = "stalled" if stalled and was_live else "reconnecting"
         self._signal(state, since_s=self._last_frame_s, reason=reason)

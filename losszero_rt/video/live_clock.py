@@ -81,21 +81,21 @@ class Pacer:
 
     Args:
         stop: The wish to stop.
+        leap_s: A time this far ahead is another clock's, and nothing to wait for, seconds.
     """
 
     # Whoever falls further behind goes on from there: a camera does not catch up either.
     _SLACK_S = 0.5
-    _LEAP_S = 5.0
 
-    def __init__(self, stop: StopFlag) -> None:
-        self._stop = stop
+    def __init__(self, stop: StopFlag, *, leap_s: float = 5.0) -> None:
+        self._stop, self._leap_s = stop, leap_s
         self._start_s: float | None = None
 
     def hold(self, time_s: float) -> None:
         """Wait until something that the source dates ``time_s`` is due."""
         now = now_s()
         early_s = 0.0 if self._start_s is None else self._start_s + time_s - now
-        if self._start_s is None or not -self._SLACK_S < early_s < self._LEAP_S:
+        if self._start_s is None or not -self._SLACK_S < early_s < self._leap_s:
             self._start_s = now - time_s
         else:
             self._stop.wait(early_s)

@@ -5,9 +5,10 @@ taken up again. Its other protocols remember an interruption for good, so bytes 
 UDP come through feeds of our own. No format that is opened here can name another file.
 """
 
+import math
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import av
@@ -46,6 +47,7 @@ class Connection:
         video: The stream that is read.
         by_arrival: Whether its times mean nothing, and pictures are as old as their arrival.
         paced: Whether it is read faster than shown unless somebody holds it back.
+        leap_s: How far ahead a time is one of another clock then, seconds.
         keyed: Whether decoding has to wait for a key frame.
         finite: Whether its end is the end of the source.
         feed: What libav reads from; None where it reads by itself.
@@ -58,6 +60,7 @@ class Connection:
     keyed: bool
     finite: bool
     feed: Feed | None = None
+    leap_s: float = 5.0
 
     def close(self) -> None:
         """Let go of the source."""
@@ -160,13 +163,12 @@ def _opened(
     container = _open_mjpeg_first(
         url, name, settings, (timeout_s, READ_SLICE_S), mjpeg=name == "v4l2" and options.asks_device
     )
-    return _connection(
-        container,
-        address,
-        options,
-        paced=address.kind == "lavfi" and options.realtime,
-        finite=address.kind == "lavfi",
+    drawn = address.kind == "lavfi"
+    connection = _connection(
+        container, address, options, paced=drawn and options.realtime, finite=drawn
     )
+    # A graph has but one clock, and may well give a picture a minute.
+    return replace(connection, leap_s=math.inf) if drawn else connection
 
 
 def _open_mjpeg_first(

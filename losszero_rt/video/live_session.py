@@ -77,7 +77,7 @@ class LiveSession:
             ordered=True,
             prompt=True,
         )
-        self._pacer = Pacer(stop) if connection.paced else None
+        self._pacer = Pacer(stop, leap_s=connection.leap_s) if connection.paced else None
         self._awaits_key = connection.keyed
         self._num_prekey = 0
         self._arrived_s: dict[int | None, float] = {}

@@ -80,7 +80,14 @@ def check_writable(path: Path, *, sources: Iterable[Path] = (), force: bool = Fa
             raise OutputError(
                 f"{path} is the source itself", remedy="choose another name for the output"
             )
-    if path.exists() or path.is_symlink():
+    try:
+        is_there = path.exists() or path.is_symlink()
+        part_of(path).exists()  # longer than the name itself
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror}", remedy="choose another name"
+        ) from error
+    if is_there:
         if not path.is_file():
             raise OutputError(f"{path} exists and is not a regular file")
         if not force:

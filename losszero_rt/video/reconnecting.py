@@ -76,10 +76,19 @@ class Reconnection:
     def why_give_up(self) -> str | None:
         """Return why no further attempt is made, or None."""
         if self._max_attempts is not None and self._num_failed >= self._max_attempts:
-            return f"gave up after {self._num_failed} failed attempts to connect"
+            attempts = "attempt" if self._num_failed == 1 else "attempts"
+            return f"gave up after {self._num_failed} failed {attempts} to connect"
         if self._num_denied >= _DENIALS_MAX:
             return f"gave up after {self._num_denied} refused logins, before the account is locked"
         losses_s = self._losses_s
         if len(losses_s) > _STORM_LOSSES and losses_s[-1] - losses_s[0] < _STORM_S:
             return f"gave up: lost {len(losses_s)} times within {_STORM_S:.0f} s"
         return None
+
+    def remedy(self) -> str:
+        """Return what a person may do who reads :meth:`why_give_up`."""
+        if self._max_attempts is not None and self._num_failed >= self._max_attempts:
+            return "a larger --max-reconnects goes on for longer"
+        if self._num_denied >= _DENIALS_MAX:
+            return "are user name and password still the right ones?"
+        return "is the network good enough? another run begins anew"

@@ -74,6 +74,22 @@ def test_measured_rate_leaves_gaps_and_losses_out() -> None:
     assert feed.rate_fps == pytest.approx(10)
 
 
+def test_rate_of_a_source_that_claims_few_frames_is_measured() -> None:
+    frames = [numbered_frame(i, pts=i * 5 * 90_000) for i in range(4)]
+    feed = LiveFeed(frames, progress=HeardProgress(), rate_declared=Fraction(1, 5))
+    assert len(list(feed)) == 4
+    assert feed.rate_fps == pytest.approx(0.2)
+
+
+def test_short_gap_until_the_signal_came_back_is_no_interval() -> None:
+    times = [0.0, 0.1, 0.2, 1.9, 2.0, 2.1]
+    frames = [numbered_frame(i, pts=round(at * 90_000)) for i, at in enumerate(times)]
+    breaks = iter([0, 0, 0, 1, 1, 1])
+    feed = LiveFeed(frames, progress=HeardProgress(), num_breaks=lambda: next(breaks))
+    assert len(list(feed)) == 6
+    assert feed.rate_fps == pytest.approx(10)
+
+
 class WatchedEngine:
     """Remembers what it was told to watch."""
 

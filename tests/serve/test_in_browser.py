@@ -13,6 +13,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from losszero_rt.livestate import PictureChoice
 from losszero_rt.serve import Page
 from tests.serve.browser import DESKTOP, PHONE, click, drawn, resize, state, words
 from tests.serve.painted import VIEW_COLOURS, PaintedRun, status, until
@@ -244,3 +245,36 @@ def test_everything_fits_and_can_be_reached_by_keyboard(
         e.checkVisibility() && !(e.textContent || e.ariaLabel || e.labels?.length)).length"""
     assert opened.execute_script(named) == 0
     resize(opened, DESKTOP)
+
+
+def test_heat_that_was_configured_stays_over_the_picture(opened: WebDriver, page: Page) -> None:
+    page.prefer(PictureChoice(view="overlay", cam=2))
+    until(lambda: page.choice.cam == 2)
+    opened.refresh()
+    until(lambda: state(opened) == "live")
+    click(opened, "#text")
+    until(lambda: not page.choice.text)
+    assert (page.choice.view, page.choice.cam) == ("overlay", 2)
+    click(opened, "#cam-view")
+    until(lambda: page.choice.view == "cam")
+    click(opened, "#views label:has([value=overlay])")
+    until(lambda: page.choice.view == "overlay")
+    assert page.choice.cam == 2
+
+
+def test_class_of_the_heat_that_is_recorded_cannot_be_chosen(
+    opened: WebDriver, run: PaintedRun
+) -> None:
+    run.changes = {"cam_fixed": 3}
+    click(opened, "#cam-view")
+    until(lambda: opened.execute_script("return document.getElementById('cam').disabled"))
+    until(lambda: opened.execute_script("return document.getElementById('cam').value") == "3")
+
+
+def test_a_key_that_is_held_down_acts_once(opened: WebDriver, page: Page) -> None:
+    opened.execute_script(
+        """for (const repeat of [false, true, true]) document.body.dispatchEvent(
+        new KeyboardEvent('keydown', {key: 't', repeat, bubbles: true}));"""
+    )
+    until(lambda: not page.choice.text)
+    assert not opened.execute_script("return document.getElementById('text').checked")

@@ -90,6 +90,7 @@ def test_preferred_picture_holds_until_somebody_asks(page: Page, run: PaintedRun
         {"t": "choice", **USUAL, "view": "nothing"},
         {"t": "choice", **USUAL, "alpha": 9},
         {"t": "drawn", "number": "one"},
+        {"t": "drawn", "number": True},
         {"t": "unknown"},
         {},
     ],

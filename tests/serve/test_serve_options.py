@@ -19,6 +19,8 @@ from losszero_rt.serve import Page, PageOptions, parse_place
         ("0.0.0.0:9000", ("0.0.0.0", 9000)),
         ("camera.local:80", ("camera.local", 80)),
         ("[::1]:8080", ("::1", 8080)),
+        ("*:80", ("0.0.0.0", 80)),
+        ("0:80", ("0.0.0.0", 80)),
     ],
 )
 def test_place_is_a_port_with_or_without_host(text: str, place: tuple[str, int]) -> None:

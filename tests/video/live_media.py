@@ -50,11 +50,11 @@ SENDER = textwrap.dedent(
     from fractions import Fraction
     import av
     from tests.media import draw_index, to_picture
-    port, num_frames = int(sys.argv[1]), int(sys.argv[2])
+    port, num_frames, group = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     out = av.open(f"udp://127.0.0.1:{port}?pkt_size=1316", "w", format="mpegts",
                   options={"flush_packets": "1"})
     video = out.add_stream("libx264", rate=30, options={
-        "tune": "zerolatency", "preset": "ultrafast", "g": "15", "threads": "1"})
+        "tune": "zerolatency", "preset": "ultrafast", "g": group, "threads": "1"})
     video.width, video.height, video.pix_fmt = 192, 96, "yuv420p"
     begun = time.monotonic()
     for index in range(num_frames):
@@ -68,11 +68,13 @@ SENDER = textwrap.dedent(
 
 
 @contextmanager
-def udp_sender(port: int, *, num_frames: int = 10_000) -> Iterator[subprocess.Popen[bytes]]:
+def udp_sender(
+    port: int, *, num_frames: int = 10_000, group: int = 15
+) -> Iterator[subprocess.Popen[bytes]]:
     """A child process that sends an MPEG transport stream at 30 frames a second."""
     root = Path(__file__).parents[2]
     child = subprocess.Popen(
-        [sys.executable, "-c", SENDER, str(port), str(num_frames)],
+        [sys.executable, "-c", SENDER, str(port), str(num_frames), str(group)],
         env=os.environ | {"PYTHONPATH": str(root)},
         cwd=root,
     )

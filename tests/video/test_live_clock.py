@@ -1,3 +1,5 @@
+import math
+import threading
 from fractions import Fraction
 
 from hypothesis import given
@@ -117,3 +119,12 @@ def test_pacer_lets_go_when_told_to_stop() -> None:
     begun_s = now_s()
     pacer.hold(4.0)
     assert now_s() - begun_s < 1
+
+
+def test_pacer_waits_for_a_source_that_gives_a_picture_in_a_while() -> None:
+    stop = StopFlag()
+    pacer, begun_s = Pacer(stop, leap_s=math.inf), now_s()
+    pacer.hold(0.0)
+    threading.Timer(0.3, lambda: setattr(stop, "raised", True)).start()
+    pacer.hold(20.0)
+    assert 0.25 < now_s() - begun_s < 2

@@ -125,3 +125,13 @@ def test_graphs_that_make_no_fitting_pictures_are_refused(graph: str, why: str) 
     with pytest.raises(InputError, match=why) as caught:
         open_live(f"lavfi:{graph}", max_pixels=9999)
     assert caught.value.exit_code == ExitCode.INPUT
+
+
+@pytest.mark.slow
+def test_graph_of_a_picture_in_seven_seconds_is_not_run_through() -> None:
+    source = open_live("lavfi:testsrc2=size=96x64:rate=1/7")
+    begun_s = time.monotonic()
+    first, second = take(source, 2)
+    source.close()
+    assert time.monotonic() - begun_s > 6
+    assert (second.pts - first.pts) / 90_000 == pytest.approx(7)

@@ -46,3 +46,12 @@ def test_port_without_a_stream_is_told() -> None:
 def test_address_of_another_machine_is_told() -> None:
     with pytest.raises(InputError, match="not of this machine"):
         open_live("udp://192.0.2.1:5000", open_timeout_s=1)
+
+
+@pytest.mark.slow
+def test_stream_whose_key_frames_are_far_apart_is_told_from_silence() -> None:
+    port = refused_port()
+    with udp_sender(port, group=900):
+        time.sleep(1)
+        with pytest.raises(InputError, match="it sends, but no key frame came in time"):
+            open_live(f"udp://127.0.0.1:{port}", open_timeout_s=2)

@@ -78,7 +78,8 @@ function make(tag, properties, ...children) {
   return element;
 }
 
-function classes({ class_names: names, class_colours: colours, shares, can_cam: canCam }, wish) {
+function classes({ class_names: names, class_colours: colours, shares, can_cam: canCam,
+  cam_fixed: fixed }, wish) {
   const key = JSON.stringify([names, colours]);
   if (key !== classKey) {
     classKey = key;
@@ -92,6 +93,8 @@ function classes({ class_names: names, class_colours: colours, shares, can_cam: 
     say(`share-${id}`, `${(100 * share).toFixed(1)} %`);
   });
   document.querySelector('[name="view"][value="cam"]').disabled = !canCam;
+  by("cam").disabled = fixed !== null;
+  by("cam").title = fixed === null ? "" : "What is recorded or shown in the window decides this";
   by("cam-view").title = canCam ? "" : "This model has no activation maps";
 }
 

@@ -187,6 +187,8 @@ function toast(words) {
 
 /* Wishes -------------------------------------------------------------------------------- */
 
+let heat = null;                   // class whose activation lies over the picture, as configured
+
 const boxes = () => [...by("classes").querySelectorAll("input")];
 /* The first class is the background, which is left without colour unless asked for. */
 const usual = (ids, total) => ids.length === total - 1 && !ids.includes(0);
@@ -199,14 +201,16 @@ function wish() {
   send({
     t: "choice", view, alpha: by("alpha").valueAsNumber / 100,
     classes: usual(ids, boxes().length) ? null : ids,
-    cam: view === "cam" ? Number(by("cam").value) : null, text: by("text").checked,
+    cam: view === "cam" ? Number(by("cam").value) : heat, text: by("text").checked,
   });
 }
 
 function adopt(asked) {
   document.querySelector(`[name="view"][value="${asked.view}"]`).checked = true;
   by("alpha").value = Math.round(100 * asked.alpha);
-  if (asked.cam !== null) by("cam").value = asked.cam;
+  if (asked.view !== "cam") heat = asked.cam;
+  if (status.cam_fixed !== null) by("cam").value = status.cam_fixed;
+  else if (asked.cam !== null) by("cam").value = asked.cam;
   by("text").checked = asked.text;
   boxes().forEach((box, id) => {
     box.checked = asked.classes === null ? id > 0 : asked.classes.includes(id);
@@ -256,7 +260,7 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.matches('input[type="password"], select');
   if (event.ctrlKey || event.metaKey || event.altKey || typing || by("keys").open) return;
   const act = KEYS[event.key.toLowerCase()];
-  if (act && (by("use-keys").checked || event.key === "?")) { event.preventDefault(); act(); }
+  if (act && !event.repeat && (by("use-keys").checked || event.key === "?")) { event.preventDefault(); act(); }
 });
 by("views").addEventListener("change", wish);
 by("cam").addEventListener("change", wish);
