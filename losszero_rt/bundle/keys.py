@@ -30,6 +30,7 @@ PROVENANCE_KEYS: dict[str, type] = {
     "data_version": str,
     "labelled_sha256": str,
 }
+FILE_KEYS: dict[str, type] = {"bytes": int, "sha256": str}
 
 
 def check_keys(record: Mapping[str, Any]) -> None:
@@ -41,6 +42,17 @@ def check_keys(record: Mapping[str, Any]) -> None:
     _check(record, known=KEYS | OPTIONAL_KEYS, needed=KEYS, what="")
     provenance = record.get("provenance", {})
     _check(provenance, known=PROVENANCE_KEYS, needed={}, what="provenance: ")
+    for name, entry in _objects(record["files"], what="files"):
+        _check(entry, known=FILE_KEYS, needed=FILE_KEYS, what=f"{name}: ")
+    for name, roles in _objects(record["engines"], what="engines"):
+        _check(roles, known=dict.fromkeys(roles, str), needed={}, what=f"{name}: ")
+    for name, facts in _objects(record.get("built", {}), what="built"):
+        _check(facts, known=dict.fromkeys(facts, dict), needed={}, what=f"built {name}: ")
+
+
+def _objects(record: Mapping[str, Any], *, what: str) -> list[tuple[str, Mapping[str, Any]]]:
+    _check(record, known=dict.fromkeys(record, dict), needed={}, what=f"{what}: ")
+    return list(record.items())
 
 
 def _check(

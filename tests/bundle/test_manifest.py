@@ -118,6 +118,23 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "missing key": (lambda m: m.pop("scores"), r"lacks \['scores'\]"),
     "wrong type": (lambda m: m.update(name=3), "name of the wrong type int"),
     "preprocessing absent": (lambda m: m["input"].pop("mean"), "does not fit: 'mean'"),
+    "unknown key of a file": (
+        lambda m: m["files"]["model.bin"].update(mode=1),
+        r"model\.bin: unknown keys \['mode'\]",
+    ),
+    "size that is no whole number": (
+        lambda m: m["files"]["model.bin"].update(bytes=4.0),
+        "bytes of the wrong type float",
+    ),
+    "file that is no object": (lambda m: m["files"].update(x=1), "files: x of the wrong type int"),
+    "role that is no text": (
+        lambda m: m["engines"]["openvino"].update(graph=5),
+        "openvino: graph of the wrong type int",
+    ),
+    "facts that are no object": (
+        lambda m: m.update(built={"openvino": {"graph": 5}}),
+        "built openvino: graph of the wrong type int",
+    ),
     "unknown input key": (lambda m: m["input"].update(gamma=2), "gamma"),
     "unknown architecture": (
         lambda m: m["network"].update(architecture="os.system"),
@@ -140,7 +157,10 @@ CHANGES: dict[str, tuple[Change, str]] = {
         lambda m: m["files"]["model.bin"].update(sha256="abc"),
         "64 hexadecimal digits",
     ),
-    "size as text": (lambda m: m["files"]["model.bin"].update(bytes="64"), "does not fit"),
+    "size as text": (
+        lambda m: m["files"]["model.bin"].update(bytes="64"),
+        "bytes of the wrong type str",
+    ),
     "classes and colours differ": (lambda m: m["classes"]["names"].pop(), "5 names and 6 colours"),
     "classes and network differ": (lambda m: m["network"].update(num_classes=5), "5 classes"),
     "maps of no size": (lambda m: m.update(cams_size=[16]), "does not fit"),

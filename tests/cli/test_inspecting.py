@@ -124,4 +124,4 @@ def test_strange_facts_of_an_engine_are_refused_everywhere(
     for command in ("inspect", "verify"):
         outcome = program(command, folder)
         assert outcome.code == 4
-        assert "has a field that does not fit" in outcome.error_line
+        assert "graph of the wrong type int" in outcome.error_line
