@@ -10,6 +10,7 @@ Run: python -m benchmarks.bench_engines [--checkpoints FOLDER]
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from benchmarks.engine_variants import (
     variants,
 )
 from benchmarks.options import Options
-from benchmarks.program import run_program
+from benchmarks.program import ProgramError, run_program
 from benchmarks.record import Claim, Outcome, conduct
 from export.labelled import LabelledPicture
 from export.parity import judge_labels
@@ -107,7 +108,8 @@ def compare_engines(
     running.clear()
     for name, row in rows.items():
         if "p50_ms" in row:
-            row["fps"] = end_to_end_fps(subject, name, frame_ms=row["p50_ms"], options=options)
+            with suppress(ProgramError):
+                row["fps"] = end_to_end_fps(subject, name, frame_ms=row["p50_ms"], options=options)
     return rows
 
 

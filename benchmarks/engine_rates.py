@@ -25,6 +25,9 @@ def end_to_end_fps(
 
     Returns:
         The rate after warm-up; None where the command line has no such engine.
+
+    Raises:
+        ProgramError: It failed.
     """
     words = _engine_words(name)
     if not words:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from export.engine_request import TENSORRT_PRECISIONS, Attention, TensorRtPrecision
 from losszero_rt.bundle import PIXELS_MAX, SIDE_STEP
-from losszero_rt.errors import UsageError, clean_text
+from losszero_rt.errors import UsageError, printable
 
 EngineChoice = Literal["openvino", "tensorrt", "onnx", "all"]
 ENGINE_CHOICES: tuple[EngineChoice, ...] = get_args(EngineChoice)
@@ -75,9 +75,9 @@ class ExportConfig:
                 accepted=f"HEIGHTxWIDTH, both multiples of {SIDE_STEP}, such as 384x672, and at "
                 f"most {PIXELS_MAX} pixels",
             )
-        if clean_text(self.bundle_name) != self.bundle_name:
+        if printable(self.bundle_name) != self.bundle_name:
             raise UsageError(
-                f"the name {clean_text(self.bundle_name)!r} with control characters",
+                f"the name {printable(self.bundle_name)!r} with control characters",
                 accepted="printable text for --name, which is that of --out if left away",
             )
         self._require_folders_for_splits()
@@ -99,7 +99,7 @@ class ExportConfig:
                 f"--calibration-split {self.calibration_split} without pictures",
                 accepted="it with --calibration DIR or --labelled DIR",
             )
-        if self.calibration and self.engine == "onnx":
+        if (self.calibration or self.calibration_split) and self.engine == "onnx":
             raise UsageError(
                 "--calibration for an ONNX file, which is fp32",
                 accepted="--calibration with --engine openvino, tensorrt or all",
@@ -155,6 +155,12 @@ class ExportConfig:
             UsageError: If no bundle can have it.
         """
         size = self.imgsz or trained
+        if size[0] * size[1] > PIXELS_MAX:
+            raise UsageError(
+                f"{self.checkpoint} was trained at {size[0]}x{size[1]}",
+                accepted=f"at most {PIXELS_MAX} pixels",
+                remedy="--imgsz HxW",
+            )
         if any(side % SIDE_STEP for side in size):
             nearest = "x".join(str(max(1, round(side / SIDE_STEP)) * SIDE_STEP) for side in size)
             raise UsageError(

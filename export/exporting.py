@@ -40,7 +40,6 @@ from losszero_rt.bundle import (
 )
 from losszero_rt.bundle.parity_rules import run_faults
 from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
-from losszero_rt.classmap import ClassMap
 from losszero_rt.engine import TrainedModel
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.engine.openvino_graphs import left_out_of
@@ -85,7 +84,10 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
     with new_bundle_folder(config.out, force=config.force, say=say) as folder:
         network, checkpoint = load_network(config.checkpoint)
         checkpoint = replace(checkpoint, input=replace(checkpoint.input, size=size))
-        pictures = _read_pictures(config, classes=checkpoint.classes)
+        pictures = []
+        if config.labelled:
+            pictures = read_labelled(config.labelled, split=config.split)
+            check_values(pictures, classes=checkpoint.classes, folder=config.labelled)
         fold_normalisation(network, size=checkpoint.input.size)
         if is_split(spec):
             halve_kernels(network)
@@ -108,15 +110,6 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         (folder / CARD_NAME).write_text(card)
         _refuse_different(seal(bundle), parity, config=config)
     return Bundle.open(config.out)
-
-
-def _read_pictures(config: ExportConfig, *, classes: ClassMap) -> list[LabelledPicture]:
-    """Read what scores and parity are measured on, if anything; all faults before any work."""
-    if not config.labelled:
-        return []
-    pictures = read_labelled(config.labelled, split=config.split)
-    check_values(pictures, classes=classes, folder=config.labelled)
-    return pictures
 
 
 def settle_portable(config: ExportConfig, *, say: Say) -> tuple[Portable, ...]:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 RECORD_NAME = "checkpoint.json"
 WEIGHTS_NAME = "weights.safetensors"
-# What lies in a bundle instead.
-BUNDLE_RECORD_NAME = "manifest.json"
 RECORD_BYTES_MAX = 1 << 20
 # The largest known network, SAM over ViT-huge, has 2.4 GiB.
 WEIGHTS_BYTES_MAX = 4 << 30
@@ -145,12 +143,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         why = "is a file, no folder" if folder.exists() else "is missing"
         raise _refused(folder, why, remedy=remedy)
     path = folder / RECORD_NAME
-    if not path.exists() and (folder / BUNDLE_RECORD_NAME).is_file():
-        raise _refused(
-            folder,
-            "is a bundle, which was exported already",
-            remedy="run it with losszero-rt, or export the checkpoint that it was made of",
-        )
+    if not path.exists() and (folder / "manifest.json").is_file():
+        remedy = "run it with losszero-rt, or export the checkpoint that it was made of"
+        raise _refused(folder, "is a bundle, which was exported already", remedy=remedy)
     try:
         if path.stat().st_size > RECORD_BYTES_MAX:
             raise _refused(path, f"is larger than {RECORD_BYTES_MAX} bytes")
@@ -282,6 +277,7 @@ def _check_keys(record: dict[str, Any], path: Path) -> None:
 def _from_record(record: dict[str, Any]) -> Checkpoint:
     plain_input = dict(record["input"])
     plain_classes = dict(record["classes"])
+    names = ("scores", "data", "epoch", "version", "weights_sha256")
     return Checkpoint(
         network=NetworkSpec(**record["network"]),
         input=InputSpec(
@@ -295,11 +291,7 @@ def _from_record(record: dict[str, Any]) -> Checkpoint:
             colours=tuple(tuple(colour) for colour in plain_classes.pop("colours")),
             **plain_classes,
         ),
-        scores=record["scores"],
-        data=record["data"],
-        epoch=record["epoch"],
-        version=record["version"],
-        weights_sha256=record["weights_sha256"],
+        **{name: record[name] for name in names},
     )
 
 

@@ -29,8 +29,12 @@ class ExitCode(IntEnum):
 
 def clean_text(text: str) -> str:
     """Return one printable line: no control characters, no secrets of URLs."""
-    line = re.sub(r"\s*[\t\r\n]+\s*", " ", text)
-    return scrubbed(_ESCAPES.sub("", line))
+    return scrubbed(printable(text))
+
+
+def printable(text: str) -> str:
+    """Return one line without control characters."""
+    return _ESCAPES.sub("", re.sub(r"\s*[\t\r\n]+\s*", " ", text))
 
 
 class LossZeroError(Exception):

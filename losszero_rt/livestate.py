@@ -87,6 +87,8 @@ class LiveStatus:
             or of what ``score_of`` says; ``weights_miou`` and ``weights_miou_ci95``.
         choice: The picture that is shown.
         can_cam: Whether activation maps can be asked for.
+        cam_configured: Id of the class whose activation map the run was asked to draw; None for
+            none.
         cam_fixed: Id of the class that all of them are of, because what is recorded or shown in a
             window has them; None where viewers choose.
         notes: Lines a person should see (low light, rescaled, ...).
@@ -108,5 +110,6 @@ class LiveStatus:
     model: Mapping[str, Any]
     choice: PictureChoice = field(default_factory=PictureChoice)
     can_cam: bool = False
+    cam_configured: int | None = None
     cam_fixed: int | None = None
     notes: tuple[str, ...] = ()

@@ -36,8 +36,8 @@ _HARMLESS = frozenset(
         "audio",
         "bitrate",
         "camera",
-        "channel",
         "ch",
+        "channel",
         "chn",
         "codec",
         "compression",
@@ -58,8 +58,6 @@ _HARMLESS = frozenset(
         "resolution",
         "reuse",
         "size",
-        "stream",
-        "streamid",
         "subtype",
         "timeout",
         "transport",
@@ -69,6 +67,9 @@ _HARMLESS = frozenset(
         "width",
     ]
 )
+_SHORT_VALUE = re.compile(r"[\w.:-]{0,16}")
+# Of the sentence that an address stands in.
+_PUNCTUATION = ":,.;)'\"]}"
 
 
 def scrubbed(text: str) -> str:
@@ -115,19 +116,24 @@ def _query(word: str) -> Iterator[tuple[int, int]]:
         start = mark.end()
         mark = _PARTING.search(word, start)
         end = mark.start() if mark else len(word)
+        if mark is None:
+            end = start + len(word[start:].rstrip(_PUNCTUATION))
         equals = _EQUALS.search(word, start, end)
-        if equals and unquote(word[start : equals.start()]).lower() in _HARMLESS:
-            continue
+        name = unquote(word[start : equals.start()]).lower() if equals else ""
         start = equals.end() if equals else start
+        if name in _HARMLESS and _SHORT_VALUE.fullmatch(word, start, end):
+            continue
         if end > start:
             yield start, end
 
 
 def _values(word: str) -> Iterator[tuple[int, int]]:
     """Yield the values with telling names, each up to the next ``&``."""
-    at = 0
+    at, hidden = 0, [*_userinfo(word)]
     while name := _NAME.search(word, at):
         at = start = name.end()
+        if any(begin <= start <= end for begin, end in hidden):
+            continue  # a part of a password
         plain = unquote(name[0])
         if _TELLING.search(plain) or _SHORT.fullmatch(plain):
             end = word.find("&", start)

@@ -11,7 +11,7 @@ Several processes may share one cross-validation: each trains the folds that no 
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -127,13 +127,10 @@ def cross_validate(
     check_leaks(split, pictures, duplicates=duplicates)
     stages = [replace(stage, patience=None) for stage in stages]
     training = partial(train, accelerator=accelerator, workers=workers)
-    _claim(out, split, stages, resume=resume)
+    with sole_training(out, waits=True):
+        _claim(out, split, stages, resume=resume)
     done: dict[int, Fold] = {}
-    numbers = range(1, len(split.parts) + 1)
-    # Twice, for what another process was at may be done by now.
-    for index in (*numbers, *numbers):
-        if index in done:
-            continue
+    for index in _left(done, len(split.parts)):
         trained_on, kept = (pictures.subset(names) for names in split.fold(index))
         data = Data(
             sources={**others, source: trained_on}, val=kept, train_probe=trained_on[:NUM_PROBE]
@@ -143,6 +140,17 @@ def cross_validate(
             done[index] = _judged(stages, kept, folder, index)
             say(f"fold {index} mIoU {done[index].scored.scores.miou:.4f} n={len(kept)}")
     return CrossValidation(split=split, folds=tuple(done[index] for index in sorted(done)))
+
+
+def _left(done: Mapping[int, Fold], num_folds: int) -> Iterator[int]:
+    """Yield the folds that are not done, again as long as there come more that are.
+
+    What another process was at may be done by then.
+    """
+    num_before = -1
+    while num_before < len(done):
+        num_before = len(done)
+        yield from (index for index in range(1, num_folds + 1) if index not in done)
 
 
 def _named(say: Callable[[str], object], index: int) -> Callable[[str], object]:

@@ -7,16 +7,15 @@ that were checked.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from losszero_rt.bundle.contents import check_contents
 from losszero_rt.bundle.file_record import FileRecord
 from losszero_rt.bundle.keys import check_keys
 from losszero_rt.bundle.model_fields import (
-    check_output_size,
     model_fields,
     read_classes,
     read_input,
@@ -31,7 +30,7 @@ from losszero_rt.bundle.sidecar import (
     why_no_file,
 )
 from losszero_rt.classmap import ClassMap
-from losszero_rt.errors import LossZeroError, ModelError, clean_text
+from losszero_rt.errors import LossZeroError, ModelError
 from losszero_rt.network import NetworkSpec
 from losszero_rt.preprocess import InputSpec
 
@@ -40,12 +39,10 @@ MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"
 PARITY_NAME = "parity.json"
 CARD_NAME = "MODEL_CARD.md"
-NUM_FILES_MAX = 64
 # What the parity record calls the comparison of the stored weights with the checkpoint's.
 WEIGHTS = "weights"
 
 _REMEDY = "copy the bundle again from where it came, or export it again: python -m export"
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +194,7 @@ class Bundle:
             raise _refused(manifest, f"has {error}") from error
         try:
             bundle = _from_record(record, path=path, sha256=digest)
-            _check_contents(bundle)
+            check_contents(bundle, weights=WEIGHTS_NAME)
         except LossZeroError as error:
             raise _refused(manifest, f"is wrong: {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -255,31 +252,6 @@ def _with_parity(bundle: Bundle, parity: dict[str, Any]) -> Bundle:
     if not all(isinstance(record, dict) for record in parity.values()):
         raise _refused(bundle.path / PARITY_NAME, "does not hold one object an engine")
     return replace(bundle, parity=parity)
-
-
-def _check_contents(bundle: Bundle) -> None:
-    wanted = [name for roles in bundle.engines.values() for name in roles.values()]
-    bad = [name for name in bundle.files if not _FILE_NAME.fullmatch(name) or ".." in name]
-    absent = [name for name in (WEIGHTS_NAME, *wanted) if name not in bundle.files]
-    empty = [engine for engine, roles in bundle.engines.items() if not roles]
-    texts = [bundle.name, bundle.licence, bundle.attribution, *bundle.classmap.names]
-    if bad or absent or len(bundle.files) > NUM_FILES_MAX:
-        raise ModelError(
-            f"file names {bad[:4]} and {len(bundle.files)} files, {absent[:4]} missing",
-            accepted=f"at most {NUM_FILES_MAX} plain file names inside the folder",
-        )
-    if empty:
-        raise ModelError(f"no file of the engine {empty[0]}", accepted="at least its graph")
-    if bundle.network_spec.num_classes != bundle.classmap.num_classes:
-        raise ModelError(
-            f"a network of {bundle.network_spec.num_classes} classes "
-            f"with {bundle.classmap.num_classes} class names",
-            accepted="one name a class",
-        )
-    for what, size in (("labels", bundle.labels_size), ("activation maps", bundle.cams_size)):
-        check_output_size(size, what=what, input_size=bundle.input_spec.size)
-    if any(clean_text(text) != text for text in texts):
-        raise ModelError("control characters in a name", accepted="printable text")
 
 
 def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundle:

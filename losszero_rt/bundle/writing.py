@@ -58,7 +58,8 @@ def new_bundle_folder(
 
 
 def _target(out: Path) -> Path:
-    if out.is_symlink() and not out.exists():
+    # Behind a link that leads nowhere a killed process may have left a bundle aside.
+    if out.is_symlink() and not out.exists() and not _aside(out.resolve()).exists():
         raise OutputError(
             f"{out} is a link to nothing",
             accepted="a new folder, or a bundle with --force",
@@ -69,9 +70,8 @@ def _target(out: Path) -> Path:
 
 @contextmanager
 def _made_parents(out: Path) -> Iterator[None]:
-    """Make the folders above; those that are empty in the end, because all failed, go again."""
+    """Take the folders above away again that are made for it, and empty in the end."""
     made = [folder for folder in out.parents if not folder.exists()]
-    out.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield
     finally:
@@ -106,8 +106,8 @@ def _locked_folder(out: Path, *, say: Say) -> Iterator[Path]:
 def _lock(partial: Path, out: Path, *, say: Say) -> int:
     """Make a folder if it is absent and lock it, however long that takes; return its handle."""
     while True:
-        partial.mkdir(exist_ok=True)
         try:
+            partial.mkdir(parents=True, exist_ok=True)
             handle = _opened(partial)
         except FileNotFoundError:
             continue
@@ -182,9 +182,10 @@ def _put_in_place(partial: Path, out: Path) -> None:
     try:
         partial.rename(out)
     except BaseException:
-        aside.rename(out)
+        if not out.exists():
+            aside.rename(out)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    _discard(aside)
 
 
 def _bring_back(out: Path) -> None:
@@ -201,9 +202,16 @@ def _bring_back(out: Path) -> None:
             f"{aside} is in the way", accepted="nothing or a bundle there", remedy="move it away"
         )
     if out.exists():
-        shutil.rmtree(aside)
+        _discard(aside)
     else:
         aside.rename(out)
+
+
+def _discard(aside: Path) -> None:
+    """Remove a bundle, under a name by which the next export sweeps what a kill leaves of it."""
+    doomed = aside.with_name(f"{aside.name}.{os.getpid()}{PART_SUFFIX}")
+    aside.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _aside(out: Path) -> Path:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from losszero_rt.cli.option_sets import (
     PATH,
@@ -91,7 +92,8 @@ def source_options(function: Any) -> Any:
             "read_timeout_s",
             type=float,
             default=5.0,
-            help="Seconds without a frame until the signal counts as lost.",
+            help="Seconds without a frame until the signal counts as lost; the first one is waited "
+            "for as long, and at least 10.",
         ),
         option(
             "--input-fps", callback=parse_rate, metavar="RATE", help="Rate to ask a camera for."
@@ -163,10 +165,11 @@ def live(
     from losszero_rt.pipeline.live_job import run_live
 
     files = {name: options.pop(name) for name in ("cert", "key")}
-    if serve is None and any((token, *files.values())):
+    named = [name for name in ("token", "cert", "key") if _is_named(context, name)]
+    if serve is None and named:
         raise UsageError(
-            "--token, --cert or --key without a page",
-            accepted="them with --serve [HOST:]PORT",
+            f"--{named[0]} without a page",
+            accepted="--token, --cert and --key with --serve [HOST:]PORT",
             remedy="add --serve 8080, or leave them away",
         )
     config = LiveConfig(serve=serve is not None, **options)
@@ -182,6 +185,11 @@ def live(
     )
     printer.report(report)
     context.exit(report["exit_code"])
+
+
+def _is_named(context: click.Context, name: str) -> bool:
+    """Say whether an option stands on the command line: a setting may be there for other runs."""
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def open_page(place: str, *, token: str | None, cert: Any, key: Any) -> "Page":

@@ -19,14 +19,15 @@ from losszero_rt.scrubbing import scrubbed
 
 PREFIX = "LOSSZERO_"
 CONFIG_VARIABLE = "LOSSZERO_CONFIG"
-# Names that are no options: the TOML file, the folders of labelled pictures and of caches, and
-# what tests go by: fail where a GPU, a browser or a server is missing, and where wheels lie.
+# Names that are no options: the TOML file, the folders of labelled pictures and of caches, and what
+# tests go by: fail where a GPU, a browser, a server or a screen is missing, and where wheels lie.
 OTHER_NAMES = (
     CONFIG_VARIABLE,
     "LOSSZERO_DATA",
     "LOSSZERO_CACHE",
     "LOSSZERO_REQUIRE_GPU",
     "LOSSZERO_REQUIRE_LIVE",
+    "LOSSZERO_REQUIRE_WINDOWS",
     "LOSSZERO_TRT_WHEELS",
 )
 MAX_TOML_BYTES = 2**20

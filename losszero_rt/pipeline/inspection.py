@@ -19,6 +19,7 @@ from losszero_rt.engine import (
     open_model,
     weights_score,
 )
+from losszero_rt.engine.openvino_graphs import holds
 from losszero_rt.errors import LossZeroError, ModelError, clean_text
 from losszero_rt.pipeline.built_text import built_texts
 from losszero_rt.ride import Ride, RideSpec
@@ -100,8 +101,7 @@ def _held_check(model: Model, engine: str) -> Check:
     why = verdicts.get(engine, "other runtimes run it, this one does not")
     if why == "fits":
         return _run_check(model, engine)
-    # Every machine that this package is installed on runs these.
-    if engine == "openvino" or isinstance(model, TrainedModel):
+    if engine == "openvino" and isinstance(model, Bundle) and not holds(model, "fp32"):
         return Check(what=what, fault=why)
     return Check(what=what, found=f"not tried here: {why}")
 

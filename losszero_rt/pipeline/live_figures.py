@@ -122,6 +122,7 @@ class Reporter:
         engine: What runs.
         model: What was loaded.
         heat: Says whether activation maps can be asked for, and of which classes.
+        configured: The configured picture, in the words of viewers.
         start_s: Monotonic clock when the run began, seconds.
         choice: Asked for the picture that is shown to viewers.
     """
@@ -134,6 +135,7 @@ class Reporter:
     engine: EngineInfo
     model: Model
     heat: HeatWatch
+    configured: PictureChoice
     start_s: float
     choice: Callable[[], PictureChoice]
 
@@ -158,6 +160,7 @@ class Reporter:
             model=_model_facts(self.model, self.engine),
             choice=self.choice(),
             can_cam=self.heat.can_cam,
+            cam_configured=self.configured.cam,
             cam_fixed=self.heat.fixed,
             notes=(*source.info.notes, *source.warnings),
         )

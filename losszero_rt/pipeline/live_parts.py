@@ -97,6 +97,7 @@ def open_parts(
         engine=setting.engine,
         model=setting.model,
         heat=setting.heat,
+        configured=setting.configured,
         start_s=start_s,
         choice=outputs.choice,
     )

@@ -98,6 +98,7 @@ class Lobby:
             engine=setting.engine,
             model=setting.model,
             heat=setting.heat,
+            configured=setting.configured,
             start_s=start_s,
             choice=lambda: setting.configured,
         )

@@ -24,7 +24,7 @@ from losszero_rt.video.live_session import FAULTS, Arrival, LiveSession
 from losszero_rt.video.orientation import Orientation
 from losszero_rt.video.picture import PictureMaker
 from losszero_rt.video.reconnecting import Reconnection
-from losszero_rt.video.refusals import is_denied, loss_of, refusal_of
+from losszero_rt.video.refusals import is_login_refused, loss_of, no_key_frame, refusal_of
 from losszero_rt.video.sockets import Silence
 from losszero_rt.video.stop_flag import StopFlag, Stopped
 
@@ -122,11 +122,7 @@ class LiveSource:
             if now_s() > until_s:
                 break
         if any(isinstance(item, LostFrame) and item.reason == "prekey" for item in self._head):
-            raise InputError(
-                f"{self.address.name}: it sends, but no key frame came in time",
-                accepted="streams with a key frame every few seconds",
-                remedy="--read-timeout waits longer for the first one",
-            )
+            raise no_key_frame(self.address)
         raise refusal_of(Silence("no picture"), address=self.address)
 
     def _read(self) -> Generator[LiveItem, None, None]:
@@ -174,7 +170,7 @@ class LiveSource:
         """
         reconnection, stalled = self._reconnection, isinstance(fault, Silence)
         reason = loss_of(fault)
-        reconnection.went_down(now_s(), denied=is_denied(fault))
+        reconnection.went_down(now_s(), denied=is_login_refused(fault))
         why = reconnection.why_give_up()
         if why is not None:
             self._signal("ended", since_s=now_s(), reason=f"{reason}; {why}")

@@ -82,7 +82,8 @@ def check_writable(path: Path, *, sources: Iterable[Path] = (), force: bool = Fa
             )
     try:
         is_there = path.exists() or path.is_symlink()
-        part_of(path).exists()  # longer than the name itself
+        with suppress(FileNotFoundError):
+            os.lstat(part_of(path))  # a name that is longer than its own
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror}", remedy="choose another name"

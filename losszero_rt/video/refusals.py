@@ -18,7 +18,8 @@ from losszero_rt.video.live_opening import no_camera
 from losszero_rt.video.sockets import Silence
 
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
-_DENIED = (401, 403)
+_UNAUTHORISED = 401
+_DENIED = (_UNAUTHORISED, 403)
 _LOST = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.EIO)
 
 
@@ -38,13 +39,22 @@ def refusal_of(error: Exception, *, address: Address) -> InputError:
     if address.kind == "screen":
         return InputError("the screen cannot be read", remedy="is DISPLAY right, and allowed?")
     reason, remedy = _reason(error, address)
-    kind = DeniedError if is_denied(error) else InputError
+    kind = DeniedError if _status(error) in _DENIED else InputError
     return kind(f"{address.name}: {reason}", remedy=remedy)
 
 
-def is_denied(error: Exception) -> bool:
-    """Return whether a server lets nobody in with what was given."""
-    return _status(error) in _DENIED
+def is_login_refused(error: Exception) -> bool:
+    """Return whether user name and password were refused: more attempts may lock the account."""
+    return _status(error) == _UNAUTHORISED
+
+
+def no_key_frame(address: Address) -> InputError:
+    """Return what to tell of a stream that could not be entered."""
+    return InputError(
+        f"{address.name}: it sends, but no key frame came in time",
+        accepted="streams with a key frame every few seconds",
+        remedy="--read-timeout waits longer for the first one",
+    )
 
 
 def _camera_refusal(error: Exception, address: Address) -> InputError:
@@ -148,6 +158,8 @@ def loss_of(error: Exception) -> str:
         return "the other side ended the stream"
     if isinstance(error, OSError) and error.errno == errno.ENODEV:
         return "unplugged"
-    if is_denied(error):
-        return f"the login was refused ({_status(error)})"
+    if is_login_refused(error):
+        return "the login was refused (401)"
+    if _status(error) in _DENIED:
+        return "access is forbidden (403)"
     return "the connection broke"

@@ -96,5 +96,5 @@ def test_interrupted_soak_that_was_told_to_writes_what_it_has(tmp_path: Path) ->
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), limit_s=LIMIT_S)
     result = json.loads((tmp_path / "soak.json").read_text())
     assert result["figures"]["interrupted"]
-    assert "interrupted after" in result["notes"][0]
+    assert "interrupted after" in result["notes"][-1]
     assert [claim["value"] for claim in result["claims"] if "ledger" in claim["what"]] == [0]

@@ -110,7 +110,8 @@ def test_an_engine_wanted_by_name_without_a_gpu_is_an_error_before_any_work(
 @WITHOUT_LIBRARY
 def test_all_leaves_tensorrt_out_and_says_so(config: ExportConfig) -> None:
     heard: list[str] = []
-    assert settle_engines(replace(config, engine="all"), say=heard.append) == ("openvino",)
+    plain = replace(config, engine="all", precision="auto", batches=(1,))
+    assert settle_engines(plain, say=heard.append) == ("openvino",)
     assert len(heard) == 1
     assert heard[0].startswith("tensorrt is left out: ")
 
@@ -192,7 +193,7 @@ def test_engines_beyond_tolerance_leave_nothing(
     out = tmp_path / "out" / "off"
     with pytest.raises(ModelError, match="the bundle would not be the network: tensorrt"):
         export_bundle(replace(config, out=out))
-    assert not list(out.parent.iterdir())
+    assert not out.parent.exists()
 
 
 @pytest.mark.slow

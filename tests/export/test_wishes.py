@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from export.exporting import export_bundle
 from export.tensorrt_engines import settle_engines
 from losszero_rt.errors import ModelError, UsageError
 from tests.cli.program import ROOT
+from tests.waiting import until
 
 NOWHERE: dict[str, Any] = {"checkpoint": Path("c"), "out": Path("o")}
 
@@ -75,7 +75,8 @@ def test_interrupted_while_it_loads_it_says_so_without_a_traceback(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     process = start(checkpoint, "--out", tmp_path / "b")
-    time.sleep(1.0)
+    maps = Path(f"/proc/{process.pid}/maps")
+    until(lambda: "libtorch" in maps.read_text())
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert "Traceback" not in err

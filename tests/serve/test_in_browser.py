@@ -247,11 +247,12 @@ def test_everything_fits_and_can_be_reached_by_keyboard(
     resize(opened, DESKTOP)
 
 
-def test_heat_that_was_configured_stays_over_the_picture(opened: WebDriver, page: Page) -> None:
+def test_heat_that_was_configured_stays_over_the_picture(
+    opened: WebDriver, page: Page, run: PaintedRun
+) -> None:
     page.prefer(PictureChoice(view="overlay", cam=2))
-    until(lambda: page.choice.cam == 2)
-    opened.refresh()
-    until(lambda: state(opened) == "live")
+    run.changes = {"cam_configured": 2, "notes": ("configured",)}
+    until(lambda: words(opened, "notes") == "configured")
     click(opened, "#text")
     until(lambda: not page.choice.text)
     assert (page.choice.view, page.choice.cam) == ("overlay", 2)

@@ -62,6 +62,8 @@ SENDER = textwrap.dedent(
         picture.pts, picture.time_base = index, Fraction(1, 30)
         for packet in video.encode(picture):
             out.mux(packet)
+        if index == 30:
+            print("sending", flush=True)
         time.sleep(max(0.0, begun + index / 30 - time.monotonic()))
     """
 )
@@ -71,15 +73,21 @@ SENDER = textwrap.dedent(
 def udp_sender(
     port: int, *, num_frames: int = 10_000, group: int = 15
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process that sends an MPEG transport stream at 30 frames a second."""
+    """A child process that sends an MPEG transport stream at 30 frames a second.
+
+    It has sent a second of it, and more than one of its first groups of 15, by the time it is lent.
+    """
     root = Path(__file__).parents[2]
     child = subprocess.Popen(
         [sys.executable, "-c", SENDER, str(port), str(num_frames), str(group)],
         env=os.environ | {"PYTHONPATH": str(root)},
         cwd=root,
+        stdout=subprocess.PIPE,
     )
     try:
+        assert child.stdout is not None, "it is a pipe"
+        assert child.stdout.readline() == b"sending\n"
         yield child
     finally:
         child.kill()
-        child.wait(LIMIT_S)
+        child.communicate(timeout=LIMIT_S)

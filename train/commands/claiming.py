@@ -8,6 +8,7 @@ from pathlib import Path
 
 from losszero_rt.checkpoint import RECORD_NAME
 from losszero_rt.errors import UsageError
+from train.sole import BusyError
 
 _CHECKPOINTS = ("last", "best", "best-boundary")
 # Written before the first step.
@@ -64,6 +65,8 @@ def tidied(out: Path) -> Iterator[Callable[[], None]]:
 
     try:
         yield make_way
+    except BusyError:
+        raise  # What lies there is another one's.
     except BaseException:  # Ctrl-C while it prepares is no Exception.
         if not _holds_training(out) and not (out / _STEPS).exists():
             for name in {*_EARLY} - before:

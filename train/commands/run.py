@@ -114,6 +114,8 @@ def run(
     torch.set_num_threads(threads)
     config = _config(recipe_name, epochs, changes)
     with tidied(out) as replace_training, sole_training(out, leads=_leads()):
+        # Another one may have ended there since.
+        check_out(out, resume=resume, force=force)
         ready = prepared(
             config,
             data_folder=data_folder,

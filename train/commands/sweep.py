@@ -80,15 +80,15 @@ def sweep(
     from train.sweep_file import read_sweep
     from train.trial import training
 
-    check_resume(out, resume=resume)
-    torch.set_num_threads(threads)
-    asked = read_sweep(sweep_file)
-    pictures = open_measured(data_folder)
-    split = choose_split(pictures, given=split_path, out=out, fold=fold, warns=True)
-    keep_split(split, out=out)
-    read = partial(_read, pictures=pictures, split=split, fold=fold, given=data_folder, out=out)
-    weights, record = _start(start_from, out)
     with sole_training(out):
+        check_resume(out, resume=resume)
+        torch.set_num_threads(threads)
+        asked = read_sweep(sweep_file)
+        pictures = open_measured(data_folder)
+        split = choose_split(pictures, given=split_path, out=out, fold=fold, warns=True)
+        keep_split(split, out=out)
+        read = partial(_read, pictures=pictures, split=split, fold=fold, given=data_folder, out=out)
+        weights, record = _start(start_from, out)
         study = run_sweep(
             asked,
             configure=partial(config_for, fit=partial(_fitted, pictures=pictures, record=record)),

@@ -187,7 +187,6 @@ function toast(words) {
 
 /* Wishes -------------------------------------------------------------------------------- */
 
-let heat = null;                   // class whose activation lies over the picture, as configured
 
 const boxes = () => [...by("classes").querySelectorAll("input")];
 /* The first class is the background, which is left without colour unless asked for. */
@@ -201,14 +200,14 @@ function wish() {
   send({
     t: "choice", view, alpha: by("alpha").valueAsNumber / 100,
     classes: usual(ids, boxes().length) ? null : ids,
-    cam: view === "cam" ? Number(by("cam").value) : heat, text: by("text").checked,
+    cam: view === "cam" ? Number(by("cam").value) : status.cam_configured,
+    text: by("text").checked,
   });
 }
 
 function adopt(asked) {
   document.querySelector(`[name="view"][value="${asked.view}"]`).checked = true;
   by("alpha").value = Math.round(100 * asked.alpha);
-  if (asked.view !== "cam") heat = asked.cam;
   if (status.cam_fixed !== null) by("cam").value = status.cam_fixed;
   else if (asked.cam !== null) by("cam").value = asked.cam;
   by("text").checked = asked.text;
@@ -260,7 +259,8 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.matches('input[type="password"], select');
   if (event.ctrlKey || event.metaKey || event.altKey || typing || by("keys").open) return;
   const act = KEYS[event.key.toLowerCase()];
-  if (act && !event.repeat && (by("use-keys").checked || event.key === "?")) { event.preventDefault(); act(); }
+  const again = event.repeat && !"[]".includes(event.key);
+  if (act && !again && (by("use-keys").checked || event.key === "?")) { event.preventDefault(); act(); }
 });
 by("views").addEventListener("change", wish);
 by("cam").addEventListener("change", wish);
