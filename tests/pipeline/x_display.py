@@ -16,6 +16,9 @@ WAYS = ("q", "Escape", "closed")
 LIMIT_S = 60.0
 
 _CLIENT_MESSAGE = 33
+_ErrorHandler = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+# Without one Xlib ends the process when a window has gone in the meantime. Kept: Xlib keeps it not.
+_HEEDLESS = _ErrorHandler(lambda *_: 0)
 
 
 class _Message(ctypes.Structure):
@@ -55,6 +58,7 @@ def ask_to_close(display: str, *, window: int) -> None:
         ctypes.POINTER(_Event),
     )
     xlib.XCloseDisplay.argtypes = (ctypes.c_void_p,)
+    xlib.XSetErrorHandler(_HEEDLESS)
     connection = xlib.XOpenDisplay(display.encode())
     assert connection, f"no display {display}"
     event = _Event()
