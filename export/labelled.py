@@ -46,11 +46,6 @@ def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
     images = {p.stem: p for p in (folder / "images").glob("*") if p.suffix.lower() in SUFFIXES}
     stems = _stems_of_split(folder / "manifest.json", split) if split else set(images) | set(masks)
     lone = sorted(stems - (set(images) & set(masks)))
-    if split and not stems:
-        raise InputError(
-            f"{folder} has no rows of the split {split!r}",
-            accepted=f"splits: {', '.join(sorted(_splits_of(folder / 'manifest.json')))}",
-        )
     if lone or not stems:
         raise InputError(
             f"{folder} has no pair for {', '.join(lone[:8]) or 'anything'}",
@@ -101,15 +96,18 @@ def _values_of(picture: LabelledPicture) -> list[int]:
     return values
 
 
-def _splits_of(manifest: Path) -> set[str]:
-    return {str(row["split"]) for row in json.loads(manifest.read_text(encoding="utf-8"))}
-
-
 def _stems_of_split(manifest: Path, split: str) -> set[str]:
+    stems: dict[str, set[str]] = {}
     try:
-        rows = json.loads(manifest.read_text(encoding="utf-8"))
-        return {Path(row["file"]).stem for row in rows if row["split"] == split}
+        for row in json.loads(manifest.read_text(encoding="utf-8")):
+            stems.setdefault(str(row["split"]), set()).add(Path(row["file"]).stem)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{manifest} cannot be read: {error!r}", accepted="a list of objects with file, split"
         ) from error
+    if split not in stems:
+        raise InputError(
+            f"{manifest} has no rows of the split {split!r}",
+            accepted=f"splits: {', '.join(sorted(stems)) or 'none'}",
+        )
+    return stems[split]

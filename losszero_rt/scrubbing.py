@@ -109,9 +109,11 @@ def _userinfo(word: str) -> Iterator[tuple[int, int]]:
 def _query(word: str) -> Iterator[tuple[int, int]]:
     """Yield what stands in the query of an address, each up to the next sign that parts it."""
     scheme = _SCHEME_END.search(word)
-    # A question mark may be part of a password.
-    ends = [end for _, end in _userinfo(word)]
-    mark = _QUERY.search(word, max([scheme.end(), *ends])) if scheme else None
+    start = max([scheme.end(), *(end for _, end in _userinfo(word))]) if scheme else len(word)
+    # What is hidden already may end within the query, or within a password with a question mark:
+    # then what stands behind the next parting sign is a value.
+    inside = scheme is not None and _QUERY.search(word, scheme.end(), start)
+    mark = (_PARTING if inside else _QUERY).search(word, start)
     while mark:
         start = mark.end()
         mark = _PARTING.search(word, start)

@@ -116,6 +116,7 @@ def test_unknown_query_values_never_survive(name: str, secret: str) -> None:
         ("http://cam/a.m3u8?hdnts=exp=1~hmac=ab", "http://cam/a.m3u8?hdnts=***"),
         ("http://cam/a%3Fx%3Ds3cret%26fps%3D5", "http://cam/a%3Fx%3D***%26fps%3D5"),
         ("rtsp://me:a?b@cam/a?x=1", "rtsp://***@cam/a?x=***"),
+        ("http://cam/a?mail=x@y&z=s3cret", "http://***@y&z=***"),
         ("udp://:5000?fifo_size=1000&overrun_nonfatal=1", None),
         ("lavfi:testsrc2=size=640x360:rate=30", None),
         ("what?now=1", None),

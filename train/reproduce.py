@@ -130,12 +130,16 @@ def reproduce(
                 resume=has_state(folder / "state"),
                 start_from=weights,
                 time_limit_s=max(0.0, until_s - now_s()),
-                say=lambda line, stage=stage: say(f"{stage.recipe}: {line}"),  # type: ignore[misc]
+                say=_named(say, stage.recipe),
             )
         if _epochs_done(folder) < config.num_epochs:
             return None
     folders = [out / stage / "last" for stage in receipt.averaged]
     return average_checkpoints(folders, out=out / "final", val=data.val, shifts=receipt.shifts)
+
+
+def _named(say: Callable[[str], object], recipe_name: str) -> Callable[[str], object]:
+    return lambda line: say(f"{recipe_name}: {line}")
 
 
 def _receipt(name: str) -> Receipt:

@@ -55,7 +55,8 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"{path} cannot be read: {error.strerror}", remedy="give this user the right to read it"
+            f"{path} cannot be read: {error.strerror}",
+            remedy="may this user read it, and is the disk whole?",
         ) from error
 
 
@@ -80,9 +81,12 @@ def parse_sidecar(content: bytes, *, path: Path) -> dict[str, Any]:
 
 def why_no_file(path: Path) -> str:
     """Say what a path is that is no plain file; empty when it is one."""
-    if path.is_symlink():
-        return "is a link, no plain file"
-    return "" if path.is_file() else what_it_is(path)
+    try:
+        if path.is_symlink():
+            return "is a link, no plain file"
+        return "" if path.is_file() else what_it_is(path)
+    except OSError as error:  # of the folder it lies in
+        return f"cannot be read: {error.strerror}"
 
 
 def what_it_is(path: Path) -> str:

@@ -24,7 +24,7 @@ from losszero_rt.video.live_session import FAULTS, Arrival, LiveSession
 from losszero_rt.video.orientation import Orientation
 from losszero_rt.video.picture import PictureMaker
 from losszero_rt.video.reconnecting import Reconnection
-from losszero_rt.video.refusals import is_login_refused, loss_of, no_key_frame, refusal_of
+from losszero_rt.video.refusals import is_login_refused, loss_of, no_picture, refusal_of
 from losszero_rt.video.sockets import Silence
 from losszero_rt.video.stop_flag import StopFlag, Stopped
 
@@ -121,9 +121,7 @@ class LiveSource:
                 return
             if now_s() > until_s:
                 break
-        if any(isinstance(item, LostFrame) and item.reason == "prekey" for item in self._head):
-            raise no_key_frame(self.address)
-        raise refusal_of(Silence("no picture"), address=self.address)
+        raise no_picture(self.address, lost=self._head)
 
     def _read(self) -> Generator[LiveItem, None, None]:
         fault: Exception | None = self._connect(timeout_s=self._options.open_timeout_s)

@@ -7,11 +7,13 @@ error of theirs is only asked what kind it is.
 import errno
 import socket
 import ssl
+from collections.abc import Iterable
 from urllib.error import HTTPError, URLError
 
 import av.error
 
 from losszero_rt.errors import DeniedError, InputError
+from losszero_rt.frame import Frame, LostFrame
 from losszero_rt.video.addresses import Address
 from losszero_rt.video.feeds import Unplayable
 from losszero_rt.video.live_opening import no_camera
@@ -48,8 +50,10 @@ def is_login_refused(error: Exception) -> bool:
     return _status(error) == _UNAUTHORISED
 
 
-def no_key_frame(address: Address) -> InputError:
-    """Return what to tell of a stream that could not be entered."""
+def no_picture(address: Address, *, lost: Iterable[Frame | LostFrame]) -> InputError:
+    """Return what to tell of a stream that gave no picture in time, but perhaps losses."""
+    if not any(isinstance(item, LostFrame) and item.reason == "prekey" for item in lost):
+        return refusal_of(Silence("no picture"), address=address)
     return InputError(
         f"{address.name}: it sends, but no key frame came in time",
         accepted="streams with a key frame every few seconds",

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from train.datasets import PictureSet, Split, open_pictures
 from train.datasets.leaks import near_duplicates
 from train.recipes import RECIPES
 from train.scored import score_all
-from train.sole import sole_training
 from train.stopping import StoppedError
 
 pytestmark = pytest.mark.slow
@@ -199,33 +198,6 @@ def test_a_signal_ends_all_folds_and_the_next_call_goes_on(
     assert stopped.value.exit_code == 143
     assert not (tmp_path / "out" / "fold-2").exists()
     assert run([config], rides, tmp_path / "out", resume=True).complete
-
-
-def test_processes_share_the_folds_and_the_last_one_has_them_all(
-    rides: PictureSet, config: TrainConfig, tmp_path: Path, whole: Watched
-) -> None:
-    said: list[str] = []
-    with sole_training(tmp_path / "fold-2"), watched_trainings() as given:
-        ours = run([config], rides, tmp_path, resume=True, say=said.append)
-    assert [fold.index for fold in ours.folds] == [1, 3]
-    assert len(given) == 2
-    assert "fold 2: left to another process, which is at work on it" in said
-    theirs = run([config], rides, tmp_path, resume=True)
-    assert theirs.complete
-    assert np.array_equal(theirs.scored.scores.matrices, whole.result.scored.scores.matrices)
-
-
-def test_a_fold_that_another_process_ends_meanwhile_counts(
-    rides: PictureSet, config: TrainConfig, tmp_path: Path
-) -> None:
-    with ExitStack() as other:
-        other.enter_context(sole_training(tmp_path / "fold-1"))
-
-        def follow(line: str) -> None:
-            if line.startswith("fold 3 mIoU"):
-                other.close()
-
-        assert run([config], rides, tmp_path, resume=True, say=follow).complete
 
 
 def test_finished_folds_are_neither_trained_nor_scored_again(

@@ -84,7 +84,8 @@ function classes({ class_names: names, class_colours: colours, shares, can_cam: 
   if (key !== classKey) {
     classKey = key;
     by("classes").replaceChildren(...names.map((name, id) => classRow(name, id, colours[id], wish)));
-    by("cam").replaceChildren(...names.map((name, id) => make("option", { value: id }, name)));
+    const options = names.map((name, id) => make("option", { value: id }, name));
+    by("cam").replaceChildren(make("option", { value: "" }, "none"), ...options);
     by("cam").value = Math.min(1, names.length - 1);
   }
   names.forEach((_, id) => {
@@ -93,7 +94,9 @@ function classes({ class_names: names, class_colours: colours, shares, can_cam: 
     say(`share-${id}`, `${(100 * share).toFixed(1)} %`);
   });
   document.querySelector('[name="view"][value="cam"]').disabled = !canCam;
-  by("cam").disabled = fixed !== null;
+  [...by("cam").options].slice(1).forEach((option, id) => {
+    option.disabled = fixed !== null && id !== fixed;
+  });
   by("cam").title = fixed === null ? "" : "What is recorded or shown in the window decides this";
   by("cam-view").title = canCam ? "" : "This model has no activation maps";
 }

@@ -187,29 +187,32 @@ function toast(words) {
 
 /* Wishes -------------------------------------------------------------------------------- */
 
-
 const boxes = () => [...by("classes").querySelectorAll("input")];
 /* The first class is the background, which is left without colour unless asked for. */
 const usual = (ids, total) => ids.length === total - 1 && !ids.includes(0);
 
+/* Which class's activation is drawn: alone in its view, and over the picture where the run was
+   configured with one. */
+const takesCam = (view) => view === "cam" || (status?.cam_configured ?? null) !== null;
+
 function wish() {
   const view = document.querySelector('[name="view"]:checked').value;
+  if (view === "cam" && by("cam").value === "") by("cam").value = status?.cam_fixed ?? 1;
+  const cam = by("cam").value;
   const ids = boxes().flatMap((box, id) => (box.checked ? [id] : []));
   wishedAt = performance.now();
   reflect(view, usual(ids, boxes().length));
   send({
     t: "choice", view, alpha: by("alpha").valueAsNumber / 100,
     classes: usual(ids, boxes().length) ? null : ids,
-    cam: view === "cam" ? Number(by("cam").value) : status.cam_configured,
-    text: by("text").checked,
+    cam: takesCam(view) && cam !== "" ? Number(cam) : null, text: by("text").checked,
   });
 }
 
 function adopt(asked) {
   document.querySelector(`[name="view"][value="${asked.view}"]`).checked = true;
   by("alpha").value = Math.round(100 * asked.alpha);
-  if (status.cam_fixed !== null) by("cam").value = status.cam_fixed;
-  else if (asked.cam !== null) by("cam").value = asked.cam;
+  if (asked.cam !== null || status.cam_configured !== null) by("cam").value = asked.cam ?? "";
   by("text").checked = asked.text;
   boxes().forEach((box, id) => {
     box.checked = asked.classes === null ? id > 0 : asked.classes.includes(id);
@@ -218,7 +221,8 @@ function adopt(asked) {
 }
 
 function reflect(view, isUsual) {
-  by("cam-field").hidden = view !== "cam";
+  by("cam-field").hidden = view === "mask" || !takesCam(view);
+  by("cam").options[0].disabled = view === "cam";
   by("all-classes").hidden = isUsual;
   say("alpha-value", `${by("alpha").value} %`);
 }
@@ -259,8 +263,9 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.matches('input[type="password"], select');
   if (event.ctrlKey || event.metaKey || event.altKey || typing || by("keys").open) return;
   const act = KEYS[event.key.toLowerCase()];
-  const again = event.repeat && !"[]".includes(event.key);
-  if (act && !again && (by("use-keys").checked || event.key === "?")) { event.preventDefault(); act(); }
+  if (!act || !(by("use-keys").checked || event.key === "?")) return;
+  event.preventDefault();
+  if (!event.repeat || "[]".includes(event.key)) act();
 });
 by("views").addEventListener("change", wish);
 by("cam").addEventListener("change", wish);
