@@ -1,4 +1,4 @@
-"""Cross-validation: every picture is scored once, by a network that never saw its ride.
+"""Cross-validation: every picture is scored once, by a network that saw no other of its ride.
 
 The folds are cut between rides, and near-duplicates stay together. Each fold is one training; the
 weights at its end are judged, not those of its best epoch, because the best epoch is chosen on the

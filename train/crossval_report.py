@@ -70,8 +70,8 @@ def crossval_markdown(result: CrossValidation, *, title: str) -> str:
         "",
         f"mIoU **{figure(scored.scores.miou)}** ({span(scored.scores.bootstrap()['miou'])}, "
         f"95 % over images), boundary IoU {figure(scored.outlines.miou)}, "
-        f"n = {scored.scores.n} pictures, each scored once by a network that never saw its "
-        f"ride. {_WEIGHTS}",
+        f"n = {scored.scores.n} pictures, each scored once by a network that saw "
+        f"neither it nor any picture known to be of its ride. {_WEIGHTS}",
         "",
     ]
     if not result.complete:

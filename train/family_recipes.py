@@ -133,7 +133,7 @@ def sam_small() -> TrainConfig:
 def sam_b() -> TrainConfig:
     """Segment Anything's ViT-B, of whose twelve blocks the last two are tuned.
 
-    Its SA-1B weights come from the hub, or from a file that ``--encoder-weights`` names.
+    Its SA-1B weights are a file that ``--encoder-weights`` names; nothing fetches them.
     """
     spec = NetworkSpec(architecture="sam", encoder="samvit_base_patch16", decoder_channels=64)
     return TrainConfig(

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import ModelError, UsageError
 from losszero_rt.stopping import STOP_CODES, StopSwitch
 from train.batch import Batch
 from train.clock import Clock
@@ -118,10 +118,23 @@ def _end(session: Session, stop: StopSwitch) -> None:
 
 
 def _restore(session: Session, *, data: Data, out: Path, say: Callable[[str], object]) -> None:
-    """Go on from the state; a training that was killed before its first one begins again."""
-    if has_state(out / "state"):
+    """Go on from the state; a training that was killed before its first one begins again.
+
+    Raises:
+        UsageError: In all processes, if they do not all find the same step.
+    """
+    is_here = has_state(out / "state")
+    if is_here:
         session.restore(out / "state", data=data.identity())
-    elif session.team.leads:
+    steps = session.of_all(session.progress.step if is_here else -1)
+    if len(set(steps)) > 1:
+        told = ("no state" if step < 0 else f"step {step}" for step in steps)
+        raise UsageError(
+            f"the processes find different states in {out}: {', '.join(told)}",
+            accepted="one folder that all machines share, or the same state on each",
+            remedy="copy OUT/state of the first machine to the others",
+        )
+    if not is_here and session.team.leads:
         say(f"{out} holds no state yet: the training begins at step 0")
 
 
@@ -150,7 +163,7 @@ def take_step(session: Session, batch: Batch) -> float:
     Raises:
         ModelError: If the loss or a gradient is not finite, or the loss beyond
             :data:`LOSS_MAX`, the weights left as they were; or if memory does not suffice for a
-            single picture.
+            single picture, or for the micro-batch of one of several processes.
     """
     config, learner, progress = session.config, session.learner, session.progress
     step = progress.step

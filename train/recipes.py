@@ -24,6 +24,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "parking-mask-rcnn": family_recipes.parking_mask_rcnn,
     "night-ride": ride_recipes.night_ride,
     "night-ride-whole": ride_recipes.night_ride_whole,
+    "night-ride-swept": ride_recipes.night_ride_swept,
     "night-ride-free": ride_recipes.night_ride_free,
     "night-ride-wary": ride_recipes.night_ride_wary,
     "night-ride-last": ride_recipes.night_ride_last,

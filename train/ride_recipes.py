@@ -30,6 +30,26 @@ def night_ride_whole() -> TrainConfig:
     )
 
 
+def night_ride_swept() -> TrainConfig:
+    """Return a third stage that a sweep proposed and cross-validation did not confirm.
+
+    See ``benchmarks/sweep``. It is no stage of the model that ships.
+    """
+    whole = night_ride_whole()
+    classes = (1.9, 1.0, 1.4, *whole.loss.classes[3:])
+    return replace(
+        whole,
+        phases=(replace(whole.phases[0], epochs=3),),
+        learning_rate=1.5e-4,
+        ema_decay=0.98,
+        loss=replace(whole.loss, classes=classes, dice=0.2, lovasz=0.6),
+        paste_rate=0.22,
+        lane_paste_rate=0.5,
+        vehicle_paste_rate=0.5,
+        seed=41,
+    )
+
+
 def night_ride_free() -> TrainConfig:
     """Return a third stage: every stage of the encoder learns, and magnification varies more."""
     whole = night_ride_whole()

@@ -91,6 +91,15 @@ class Session:
         vote = torch.tensor(float(wish), device=self.device)
         return bool(self.team.total(vote).item() > 0)
 
+    def of_all(self, number: int) -> list[int]:
+        """Return in all processes the number that each of them has, by rank."""
+        team = self.team
+        if team.size == 1:
+            return [number]
+        numbers = torch.zeros(team.size, dtype=torch.float64, device=self.device)
+        numbers[team.rank] = number
+        return [int(value) for value in team.total(numbers).tolist()]
+
     def agree_on(self, choice: Choice | None, *, among: Iterable[Choice]) -> Choice | None:
         """Return in all processes the first of some values that any of them chose, or None."""
         chosen = [value for value in among if self.agree(choice == value)]

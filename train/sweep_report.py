@@ -68,7 +68,7 @@ def _found(
     lines = []
     if start is not None:
         digest, value = str(start["weights_sha256"])[:12], start.get("value")
-        told = "" if value is None else f", where it is {value:.4f}"
+        told = "" if value is None else f", which had {value:.4f} when it was written"
         lines.append(f"Every trial starts from {_text(str(start['name']))} ({digest}){told}.")
     if best is not None and best.value is not None:
         lines.append(

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,6 +95,49 @@ def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
     for rank in (0, 1):
         for part in ("areas", "outlines"):
             assert proof(team, rank)[part] == proof(alone)[part]
+
+
+def on_machines(*words: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Run a training on as many machines of one process each, and return how each ended."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "1", "--nnodes", str(len(words)))
+    place = ("--master-addr", "127.0.0.1", "--master-port", str(port))
+    machines = [
+        subprocess.Popen(
+            [sys.executable, *launcher, *place, "--node-rank", str(rank), "-m", PROGRAM, *own],
+            cwd=ROOT,
+            env=environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank, own in enumerate(words)
+    ]
+    try:
+        told = [machine.communicate(timeout=250)[1] for machine in machines]
+    finally:
+        for machine in machines:
+            machine.kill()
+    return [(machine.returncode, err) for machine, err in zip(machines, told, strict=True)]
+
+
+def test_two_machines_give_the_weights_of_one(tmp_path: Path) -> None:
+    team, alone = tmp_path / "team", tmp_path / "alone"
+    ends = on_machines((str(team), "plain"), (str(team), "plain"))
+    assert [code for code, _ in ends] == [0, 0], ends
+    run(str(alone), "plain", "--accumulate", "2")
+    assert_same(team, alone)
+
+
+def test_machines_that_find_different_states_all_end_and_say_so(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(str(out), "plain")
+    elsewhere = (str(tmp_path / "elsewhere"), "plain", "--resume")
+    for code, err in on_machines((str(out), "plain", "--resume"), elsewhere):
+        assert code != 0
+        assert f"find different states in {tmp_path}" in err
+        assert f"step {NUM_STEPS}, no state" in err
 
 
 def second_of(pid: int) -> int:

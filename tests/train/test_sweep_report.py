@@ -75,7 +75,7 @@ def test_it_says_where_all_trials_start_and_what_mattered(tmp_path: Path) -> Non
     start = {"name": "runs/a|b", "weights_sha256": "0123456789abcdef", "value": 0.625}
     plots = [tmp_path / "history.png"]
     text = report(tmp_path, start=start, importance={"loss.dice": 0.75}, plots=plots)
-    assert "starts from runs/a\\|b (0123456789ab), where it is 0.6250." in text
+    assert "starts from runs/a\\|b (0123456789ab), which had 0.6250 when it was written." in text
     assert "- loss.dice: 75%" in text
     assert "![history](history.png)" in text
     assert "starts from" not in report(tmp_path)

@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +90,7 @@ def test_an_offline_run_holds_curves_config_and_artifacts(tmp_path: Path) -> Non
     history = history_in(tmp_path)
     assert history["train/loss"] == pytest.approx([1.0, 1 / 2, 1 / 3])
     assert history["val/miou"] == pytest.approx([scores().miou])
+    assert history["val/pixel_accuracy"] == pytest.approx([scores().pixel_accuracy])
     assert history["safety/undrivable_as_road"] == pytest.approx([5 / 55])
     assert history["step"] == [1, 2, 3]
     artifacts = {a["type"]: a for a in (r.get("artifact", {}) for r in records) if a}
@@ -102,6 +104,21 @@ def test_an_offline_run_holds_curves_config_and_artifacts(tmp_path: Path) -> Non
     tables = list((tmp_path / "wandb").rglob("*.table.json"))
     assert len(tables) == 1
     assert ["undrivable", "road", 5] in json.loads(tables[0].read_text())["data"]
+
+
+@pytest.mark.slow
+def test_an_offline_run_holds_how_the_machine_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_X_STATS_SAMPLING_INTERVAL", "0.2")
+    tracker = open_tracker(tmp_path, config={}, say=print)
+    for step in range(1, 21):
+        tracker.log({"train/loss": 1.0 / step}, step=step)
+        time.sleep(0.1)
+    tracker.close()
+    told = [record["stats"] for record in records_in(tmp_path) if record["type"] == "stats"]
+    assert told, "processors and memory, as long as it ran"
+    assert any("cpu" in json.dumps(one) for one in told)
 
 
 @pytest.mark.slow

@@ -48,10 +48,15 @@ def clear(out: Path) -> None:
 
 
 @contextmanager
-def tidied(out: Path) -> Iterator[Callable[[], None]]:
+def tidied(out: Path, *, leads: bool) -> Iterator[Callable[[], None]]:
     """Remove what a training wrote that ended before its first step, such as its split.
 
     Otherwise the next one in the same folder would go by it.
+
+    Args:
+        out: Folder of the training.
+        leads: Whether this process is the one of its training that writes; the others remove
+            nothing.
 
     Yields:
         What removes the training that lies there, for a new one to take its place.
@@ -68,7 +73,7 @@ def tidied(out: Path) -> Iterator[Callable[[], None]]:
     except BusyError:
         raise  # What lies there is another one's.
     except BaseException:  # Ctrl-C while it prepares is no Exception.
-        if not _holds_training(out) and not (out / _STEPS).exists():
+        if leads and not _holds_training(out) and not (out / _STEPS).exists():
             for name in {*_EARLY} - before:
                 _remove(out / name)
             if not was_there:

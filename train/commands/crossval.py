@@ -1,4 +1,4 @@
-"""``python -m train crossval``: what a recipe is worth on pictures of rides it never saw."""
+"""``python -m train crossval``: what a recipe is worth on rides it was not trained on."""
 
 import json
 import math
@@ -63,7 +63,7 @@ def crossval(
     accelerator: "Accelerator",
     time_limit_min: float,
 ) -> None:
-    """Train one network a fold and score every picture by the one that never saw its ride.
+    """Train one network a fold and score every picture by the one trained without its ride.
 
     Writes crossval.json and crossval.md into --out when all folds are done. Several calls with
     --resume may share one --out, each on a device of its own: every fold is trained by one.

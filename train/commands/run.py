@@ -113,7 +113,8 @@ def run(
     check_out(out, resume=resume, force=force)
     torch.set_num_threads(threads)
     config = _config(recipe_name, epochs, changes)
-    with tidied(out) as replace_training, sole_training(out, leads=_leads()):
+    is_first = _leads()
+    with tidied(out, leads=is_first) as replace_training, sole_training(out, leads=is_first):
         # Another one may have ended there since.
         check_out(out, resume=resume, force=force)
         ready = prepared(
@@ -124,7 +125,7 @@ def run(
             fold=fold,
             start_from=start_from,
             replaces=force,
-            warns=_leads(),
+            warns=is_first,
         )
         config = ready.config
         session = open_session(config, ready.weights, accelerator=accelerator, devices=devices)

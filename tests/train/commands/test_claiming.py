@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,7 @@ from losszero_rt.checkpoint import read_checkpoint
 from losszero_rt.errors import UsageError
 from tests.train.commands.tiny_run import offer_tiny, ok, run
 from train.__main__ import main
+from train.commands.claiming import tidied
 from train.config import TrainConfig
 from train.datasets import read_split
 
@@ -168,3 +170,19 @@ def test_a_time_limit_below_0_is_refused(data_folder: Path, tmp_path: Path) -> N
     refused = run(data_folder, tmp_path / "out", "--time-limit-min", "-1")
     assert refused.exit_code == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_only_the_process_that_writes_removes_what_a_refused_training_wrote(
+    tmp_path: Path, leads: bool
+) -> None:
+    out = tmp_path / "a"
+
+    def refused() -> NoReturn:
+        out.mkdir()
+        (out / "split.json").write_text("{}")
+        raise UsageError("refused")
+
+    with pytest.raises(UsageError), tidied(out, leads=leads):
+        refused()
+    assert out.exists() is not leads

@@ -36,6 +36,14 @@ def test_palette_png_gives_its_indices_not_its_colours(tmp_path: Path) -> None:
     assert np.array_equal(read_ids(tmp_path / "p.png"), ids)
 
 
+def test_colours_of_a_palette_png_count_where_colours_are_asked_for(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8))
+    image.putpalette([*BLUE, *RED])
+    image.save(tmp_path / "p.png")
+    ids = read_colours(tmp_path / "p.png", colours={RED: 1, BLUE: 2}, ignored_id=255)
+    assert ids.tolist() == [[2, 1], [1, 2]]
+
+
 @pytest.mark.parametrize("shape", [(20000, 20000), (PIXELS_MAX // 1024 + 1, 1024)])
 def test_a_picture_that_would_fill_memory_is_refused_undecoded(
     tmp_path: Path, shape: tuple[int, int]

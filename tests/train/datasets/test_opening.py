@@ -1,6 +1,9 @@
 """What every layout promises, whatever lies in it."""
 
+import io
+import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -107,10 +110,30 @@ def test_unknown_layout_lists_the_known_ones(tmp_path: Path) -> None:
         open_pictures(tmp_path, layout="kitti")
 
 
-def test_archive_is_not_unpacked_and_the_error_says_what_to_do(tmp_path: Path) -> None:
-    archive = tmp_path / "data.zip"
+def write_zip(archive: Path) -> None:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("../outside.txt", "harm")
+
+
+def write_tar(archive: Path) -> None:
+    with tarfile.open(archive, "w" if archive.suffix == ".tar" else "w:gz") as file:
+        link = tarfile.TarInfo("images")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        file.addfile(link)
+        harm = tarfile.TarInfo("../outside.txt")
+        harm.size = 4
+        file.addfile(harm, io.BytesIO(b"harm"))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("data.zip", write_zip), ("data.tar", write_tar), ("data.tar.gz", write_tar)],
+)
+def test_archive_is_not_unpacked_and_the_error_says_what_to_do(
+    tmp_path: Path, name: str, write: Callable[[Path], None]
+) -> None:
+    archive = tmp_path / name
+    write(archive)
     with pytest.raises(InputError, match=r"is an archive.*unpack it into a new folder"):
         open_pictures(archive)
     assert sorted(path.name for path in tmp_path.parent.iterdir()).count("outside.txt") == 0
