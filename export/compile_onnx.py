@@ -76,6 +76,7 @@ def save_portable(graph: LogitsGraph, bundle: Bundle) -> dict[str, str]:
     set_attention(inner.network, "plain")
     model = _convert(PortableGraph(inner, labels_size=bundle.labels_size).eval(), bundle)
     _halve_constants(model)
+    _forget_where(model)
     _describe(model, bundle)
     check_whole(model)
     (bundle.path / ONNX_NAME).write_bytes(model.SerializeToString())
@@ -134,6 +135,16 @@ def _halve_constants(model: "onnx.ModelProto") -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def _forget_where(model: "onnx.ModelProto") -> None:
+    """Take out what the converter says of every part: paths and lines of the exporting machine."""
+    graph, functions = model.graph, model.functions
+    inside = [part for one in functions for part in (*one.node, *one.value_info)]
+    values = [*graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for part in (graph, *graph.node, *values, *functions, *inside):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def _describe(model: "onnx.ModelProto", bundle: Bundle) -> None:

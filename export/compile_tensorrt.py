@@ -23,6 +23,7 @@ from export.engine_request import QUANTISED, EngineFacts, EngineRequest
 from export.layer_types import precision_of
 from export.quantising import exporting, import_modelopt, quantise
 from losszero_rt.caches import cache_folder
+from losszero_rt.engine.nvidia_driver import driver_version
 from losszero_rt.errors import ModelError
 from losszero_rt.network.mask_rcnn_split import HEADS, regions_shape
 
@@ -57,6 +58,9 @@ def compile_settings(request: EngineRequest, *, timing_cache: Path) -> dict[str,
         "reuse_cached_engines": False,
         # Without a path of our own the builder writes into that shared folder, after the build.
         "timing_cache_path": str(timing_cache),
+        # True puts casts to float around every matrix product of a transformer: a strongly typed
+        # network is then float there, though half was asked for. Parity says if half is enough.
+        "use_fp32_acc": False,
         "workspace_size": 0,
     }
 
@@ -240,7 +244,7 @@ def _facts(
         num_layers=len(layers),
         gpu=torch.cuda.get_device_name(request.device),
         compute_capability=torch.cuda.get_device_capability(request.device),
-        driver=str(torch.version.cuda),
+        driver=driver_version(),
         versions={
             "torch": str(torch.__version__),
             "torch_tensorrt": str(torch_tensorrt.__version__),

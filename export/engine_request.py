@@ -55,7 +55,7 @@ class EngineFacts:
         num_layers: Layers of the engine.
         gpu: Name of the GPU that it was built on.
         compute_capability: (major, minor) of that GPU.
-        driver: Version of the CUDA driver's runtime.
+        driver: Version of NVIDIA's driver; empty where it is not known.
         versions: torch, torch_tensorrt and tensorrt.
         attention_fused: Whether attention was left to the compiler's fused layer.
         cams_size: (height, width) of the class activation maps; None where there are none.

@@ -23,11 +23,11 @@ from losszero_rt.bundle.model_fields import (
 )
 from losszero_rt.bundle.parity_rules import GATE, binding_fault, fault_of, points_faults
 from losszero_rt.bundle.sidecar import (
+    digest_of,
     parse_sidecar,
     read_bytes,
     read_sidecar,
     what_it_is,
-    why_no_file,
 )
 from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import LossZeroError, ModelError
@@ -199,11 +199,21 @@ class Bundle:
             raise _refused(manifest, f"is wrong: {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise _refused(manifest, f"has a field that does not fit: {error}") from error
-        contents = {name: bundle.read(name) for name in bundle.files}
-        if PARITY_NAME not in contents:
+        for name in bundle.files:
+            bundle.check(name)
+        if PARITY_NAME not in bundle.files:
             return bundle
-        parity = parse_sidecar(contents[PARITY_NAME], path=path / PARITY_NAME)
+        parity = parse_sidecar(bundle.read(PARITY_NAME), path=path / PARITY_NAME)
         return _with_parity(bundle, parity)
+
+    def check(self, name: str) -> None:
+        """Verify one file without holding it in memory.
+
+        Raises:
+            ModelError: If the file is not what the manifest says.
+        """
+        path = self._sized(name)
+        _demand_none(path, self.files[name].digest_fault(digest_of(path)))
 
     def read(self, name: str) -> bytes:
         """Return the content of one file, verified.
@@ -211,18 +221,15 @@ class Bundle:
         Raises:
             ModelError: If the file is not what the manifest says.
         """
-        record, path = self.files[name], self.path / name
-        if fault := why_no_file(path):
-            raise _refused(path, fault)
-        if path.stat().st_size != record.num_bytes:
-            raise _refused(path, f"{what_it_is(path)}, the manifest says {record.num_bytes} bytes")
+        path = self._sized(name)
         content = read_bytes(path)
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != record.sha256:
-            raise _refused(
-                path, f"has sha256 {digest[:12]}..., the manifest says {record.sha256[:12]}..."
-            )
+        _demand_none(path, self.files[name].digest_fault(hashlib.sha256(content).hexdigest()))
         return content
+
+    def _sized(self, name: str) -> Path:
+        path = self.path / name
+        _demand_none(path, self.files[name].size_fault(path))
+        return path
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for ``manifest.json``."""
@@ -278,6 +285,11 @@ def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundl
         licence=record["licence"],
         attribution=record["attribution"],
     )
+
+
+def _demand_none(path: Path, fault: str) -> None:
+    if fault:
+        raise _refused(path, fault)
 
 
 def _refused(path: Path, why: str) -> ModelError:

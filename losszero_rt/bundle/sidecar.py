@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,8 +53,24 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         ModelError: If it cannot be read.
     """
-    try:
+    with _readable(path):
         return path.read_bytes()
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hex, read piece by piece.
+
+    Raises:
+        ModelError: If it cannot be read.
+    """
+    with _readable(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ModelError(
             f"{path} cannot be read: {error.strerror}",

@@ -1,10 +1,13 @@
 """``--build``: compiling a TensorRT engine into the user's cache, by the export of a checkout."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import losszero_rt
@@ -16,6 +19,8 @@ from losszero_rt.errors import ModelError
 from losszero_rt.network.mask_rcnn_split import is_split
 
 BUILDER = "export.cached_engine"
+# How long it may take to tidy up.
+_GRACE_S = 5.0
 
 
 def build_engine(bundle: Bundle, *, options: EngineOptions, say: Callable[[str], None]) -> None:
@@ -82,7 +87,12 @@ def run_builder(command: list[str], *, root: Path, say: Callable[[str], None]) -
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
         subprocess.Popen(
-            command, cwd=root, stdout=subprocess.PIPE, stderr=errors, text=True
+            command,
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            process_group=0,
         ) as builder,
     ):
         try:
@@ -91,7 +101,7 @@ def run_builder(command: list[str], *, root: Path, say: Callable[[str], None]) -
                 say(line.rstrip())
             status = builder.wait()
         except BaseException:
-            builder.kill()
+            _end(builder)
             raise
         errors.seek(0)
         lines = [line.strip() for line in errors if line.strip()]
@@ -100,3 +110,12 @@ def run_builder(command: list[str], *, root: Path, say: Callable[[str], None]) -
             f"the engine was not built: {lines[-1] if lines else f'exit status {status}'}",
             remedy="--engine eager --device cuda runs without one",
         )
+
+
+def _end(builder: "subprocess.Popen[str]") -> None:
+    """End a builder and the compiler, which is a process of the builder's own."""
+    with suppress(ProcessLookupError):
+        os.killpg(builder.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            builder.wait(_GRACE_S)
+        os.killpg(builder.pid, signal.SIGKILL)

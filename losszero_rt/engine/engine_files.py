@@ -14,6 +14,7 @@ from typing import Any
 from losszero_rt.bundle import Bundle
 from losszero_rt.bundle.sidecar import read_sidecar
 from losszero_rt.caches import cache_folder
+from losszero_rt.engine.nvidia_driver import is_older
 from losszero_rt.engine.protocol import EngineOptions
 from losszero_rt.errors import ModelError
 from losszero_rt.network.mask_rcnn_split import HEADS, Part
@@ -35,11 +36,13 @@ class Gpu:
         name: Name of the GPU as its driver spells it.
         compute_capability: (major, minor).
         versions: Versions of torch_tensorrt and tensorrt.
+        driver: Version of the driver; empty where it is not known.
     """
 
     name: str
     compute_capability: tuple[int, int]
     versions: Mapping[str, str]
+    driver: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,6 +169,8 @@ def misfit(file: EngineFile, *, gpu: Gpu) -> str:
                 f"{file.name} was built with {library} {built.versions.get(library)}, "
                 f"{gpu.versions.get(library)} is installed"
             )
+    if is_older(gpu.driver, built.driver):
+        return f"{file.name} was built under driver {built.driver}, {gpu.driver} here is older"
     return ""
 
 
@@ -199,6 +204,7 @@ def _file_of(facts: Any, *, name: str, sha256: str, read: Callable[[], bytes]) -
             name=str(facts["gpu"]),
             compute_capability=(int(major), int(minor)),
             versions={library: str(facts["versions"][library]) for library in BOUND_VERSIONS},
+            driver=str(facts.get("driver", "")),
         )
         batch, precision = int(facts["batch"]), str(facts["precision_found"])
         size = facts.get("cams_size")

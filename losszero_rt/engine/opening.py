@@ -8,6 +8,7 @@ from typing import Any, Literal, assert_never
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine.model import Model, TrainedModel, export_command
 from losszero_rt.engine.protocol import ENGINE_NAMES, Engine, EngineName, EngineOptions
+from losszero_rt.engine.torch_facts import has_nvidia_driver, why_no_gpu
 from losszero_rt.errors import ModelError, UsageError
 
 
@@ -27,7 +28,8 @@ def open_engine(
     Args:
         model: What to run.
         name: Engine, or ``auto``: the eager engine for a checkpoint; on a GPU that was asked for,
-            tensorrt where an engine fits, else eager; on a CPU openvino.
+            tensorrt where an engine fits, else eager; on a CPU openvino, which says so where the
+            device is ``auto`` and a GPU stays idle.
         options: Device, precision, batch and threads.
         say: Hears what a person should know of the choice, and how a build goes on.
 
@@ -57,6 +59,8 @@ def open_engine(
     if name == "openvino":
         from losszero_rt.engine.openvino_objects import open_on_openvino
 
+        if note:
+            say(note)
         return open_on_openvino(model, options=options, say=say)
     return _open_tensorrt(model, options=options, say=say)
 
@@ -67,7 +71,7 @@ def _choose(model: Model, *, options: EngineOptions) -> tuple[EngineName, str]:
         note = f"--build compiles bundles, a checkpoint runs eagerly: {export_command(model)}"
         return "eager", note if options.build else ""
     if not options.device.startswith("cuda"):
-        return "tensorrt" if set(model.engines) == {"tensorrt"} else "openvino", ""
+        return _choose_without_gpu(model, options=options)
     from losszero_rt.engine import tensorrt_engine
     from losszero_rt.engine.engine_files import export_words
 
@@ -79,6 +83,13 @@ def _choose(model: Model, *, options: EngineOptions) -> tuple[EngineName, str]:
         "eager",
         f"eager engine on {options.device}: {fault}; compile one: {export_words(batch)}",
     )
+
+
+def _choose_without_gpu(bundle: Bundle, *, options: EngineOptions) -> tuple[EngineName, str]:
+    if set(bundle.engines) == {"tensorrt"}:
+        return "tensorrt", ""
+    is_idle = options.device == "auto" and has_nvidia_driver()
+    return "openvino", f"openvino engine on the CPU: {why_no_gpu()}" if is_idle else ""
 
 
 def _open_tensorrt(bundle: Bundle, *, options: EngineOptions, say: Callable[[str], None]) -> Engine:

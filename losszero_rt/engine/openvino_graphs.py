@@ -55,6 +55,7 @@ class GraphSpec:
         return {
             "INFERENCE_PRECISION_HINT": hint_of(self.precision),
             "INFERENCE_NUM_THREADS": self.threads,
+            # One is what OpenVINO's hint LATENCY sets, several what THROUGHPUT sets: measured here.
             "NUM_STREAMS": self.streams,
             # Decoder and encoder threads share the cores: pinned threads could not step aside.
             "ENABLE_CPU_PINNING": False,

@@ -28,6 +28,7 @@ from losszero_rt.engine.engine_files import (
 )
 from losszero_rt.engine.engine_trust import settle_trust
 from losszero_rt.engine.gpu_health import EAGER_REMEDY, Health, first_error, first_line, opening
+from losszero_rt.engine.nvidia_driver import driver_version
 from losszero_rt.engine.protocol import EngineInfo, EngineOptions, check_class
 from losszero_rt.engine.slot import Slot
 from losszero_rt.engine.tensorrt_objects import (
@@ -232,13 +233,12 @@ def gpu_facts(device: "torch.device") -> Gpu:
     import tensorrt
     import torch
 
+    libraries = {"torch_tensorrt": import_tensorrt(), "tensorrt": tensorrt}
     return Gpu(
         name=torch.cuda.get_device_name(device),
         compute_capability=torch.cuda.get_device_capability(device),
-        versions={
-            "torch_tensorrt": str(import_tensorrt().__version__),
-            "tensorrt": str(tensorrt.__version__),
-        },
+        versions={name: str(library.__version__) for name, library in libraries.items()},
+        driver=driver_version(),
     )
 
 

@@ -72,6 +72,15 @@ def torch_facts() -> dict[str, Any]:
     return {"version": str(torch.__version__), "cuda": torch.version.cuda or "none", "gpus": gpus}
 
 
+def why_no_gpu() -> str:
+    """Say why torch computes on no GPU here; empty where it can."""
+    try:
+        torch = import_torch()
+    except ModelError:
+        return "the GPU needs torch, which is not installed"
+    return "" if _num_gpus() else f"torch {torch.__version__} sees no GPU"
+
+
 def _num_gpus() -> int:
     import torch
 

@@ -1,6 +1,7 @@
 """Reading and verifying bundles."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -254,3 +255,15 @@ def test_parity_that_makes_no_sense_does_not_count(bundle: Bundle) -> None:
     record = {**bundle.parity_head("openvino"), "precisions": {"bf16": 3}}
     (bundle.path / PARITY_NAME).write_text(json.dumps({"openvino": record}))
     assert "cannot be understood" in seal(bundle).parity_fault("openvino")
+
+
+def test_large_files_are_verified_piece_by_piece(unsealed: Bundle) -> None:
+    (unsealed.path / "large.bin").write_bytes(bytes(64 << 20))
+    seal(unsealed)
+    tracemalloc.start()
+    try:
+        Bundle.open(unsealed.path)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 8 << 20

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import losszero_rt
@@ -14,6 +15,7 @@ from losszero_rt.engine import EngineOptions, building, eager_engine, open_engin
 from losszero_rt.engine.building import checkout_root, run_builder
 from losszero_rt.errors import ModelError
 from tests.engine.tensorrt_double import without_gpu, write_engines
+from tests.waiting import until
 
 SCRIPT = "import sys; print('one', flush=True); print('two'); {}"
 
@@ -34,6 +36,44 @@ def test_a_builder_that_fails_is_an_error_with_its_last_line() -> None:
     with pytest.raises(ModelError, match=r"not built: no kernel fits. --engine eager"):
         run_script("sys.stderr.write('noise\\n'); sys.exit('no kernel fits')", heard)
     assert heard == ["one", "two"]
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_builder_that_is_given_up_goes_with_all_that_it_started(tmp_path: Path) -> None:
+    left = tmp_path / "left.part"
+    compiler = f"""
+import pathlib, time
+part = pathlib.Path({str(left)!r})
+try:
+    part.touch()
+    time.sleep(600)
+finally:
+    part.unlink()
+"""
+    builder = f"""
+import subprocess, sys, time, pathlib
+child = subprocess.Popen([sys.executable, "-c", {compiler!r}])
+while not pathlib.Path({str(left)!r}).exists():
+    time.sleep(0.01)
+print(child.pid, flush=True)
+child.wait()
+"""
+    heard: list[int] = []
+
+    def give_up(line: str) -> None:
+        heard.append(int(line))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_builder([sys.executable, "-c", builder], root=tmp_path, say=give_up)
+    until(lambda: is_gone(heard[0]))
+    assert not left.exists()
 
 
 def test_a_silent_death_is_told_too() -> None:

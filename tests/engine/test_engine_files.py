@@ -72,6 +72,15 @@ def test_an_engine_of_other_versions_names_both(bundle: Bundle, library: str) ->
         choose(engine_files(bundle), gpu=gpu)
 
 
+def test_an_engine_of_a_newer_driver_names_both(bundle: Bundle) -> None:
+    (file, *_) = engine_files(bundle)
+    built = replace(file, built_for=replace(file.built_for, driver="550.90.07"))
+    with pytest.raises(ModelError, match=r"under driver 550\.90\.07, 535\.104\.05 here is older"):
+        choose([built], gpu=replace(HERE, driver="535.104.05"))
+    assert choose([built], gpu=replace(HERE, driver="560.35.03")) == built
+    assert choose([built]) == built
+
+
 def test_another_precision_is_not_taken_silently(bundle: Bundle) -> None:
     with pytest.raises(ModelError, match=r"in fp16. precisions here: fp32.*--precision fp16"):
         choose(engine_files(bundle), precision="fp16")

@@ -67,6 +67,13 @@ def test_it_says_what_it_is(portable: Bundle) -> None:
     assert facts["opset"] == str(OPSET)
 
 
+def test_it_tells_nothing_of_the_machine_that_exported_it(portable: Bundle) -> None:
+    content = portable.read("model.onnx")
+    assert b"stack_trace" not in content
+    assert str(Path.cwd()).encode() not in content
+    assert str(Path(onnx.__file__).parents[1]).encode() not in content
+
+
 def test_its_kernels_are_the_stored_ones_and_as_small(portable: Bundle) -> None:
     own = {
         value.numpy().tobytes()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from benchmarks.gpu_bundles import copy_bundle
+from benchmarks.options import find_data
 from export.config import ExportConfig
 from export.engine_request import TensorRtPrecision
 from export.exporting import write_weights
@@ -18,6 +19,17 @@ from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.preprocess import InputSpec
 from losszero_rt.ride import Ride, RideSpec
 from tests.export.trt_plan.cases import FAMILIES, SPEC
+from tests.needing import need
+
+DEMAND = "LOSSZERO_REQUIRE_GPU"
+
+
+def night_ride() -> Path:
+    """Return the folder of real labelled pictures; without one, whoever needs it cannot run."""
+    data = find_data()
+    need("" if data else "no labelled pictures: set LOSSZERO_DATA", demanded_by=DEMAND)
+    assert data is not None
+    return data / "night_ride"
 
 
 def write_shipped(folder: Path) -> Bundle:

@@ -7,9 +7,8 @@ import pytest
 
 from losszero_rt.bundle import Bundle
 from losszero_rt.errors import ModelError
-from tests.gpu.bundles import with_engines, write_shipped
-
-REQUIRED = os.environ.get("LOSSZERO_REQUIRE_GPU") == "1"
+from tests.gpu.bundles import DEMAND, with_engines, write_shipped
+from tests.needing import need
 
 
 def why_no_gpu() -> str:
@@ -27,8 +26,7 @@ def why_no_gpu() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def gpu() -> None:
     """Skip, or fail under ``LOSSZERO_REQUIRE_GPU=1``, where there is no GPU."""
-    if fault := why_no_gpu():
-        (pytest.fail if REQUIRED else pytest.skip)(fault)
+    need(why_no_gpu(), demanded_by=DEMAND)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,11 +10,14 @@ import pytest
 import torch
 
 from export.child import run_child
+from export.compile_tensorrt import build
+from export.engine_request import EngineRequest
 from losszero_rt.bundle import Bundle, seal
 from losszero_rt.engine import EngineOptions, open_engine
 from losszero_rt.engine.engine_trust import record_trust
 from losszero_rt.engine.tensorrt_engine import EXECUTE, TensorRtEngine, load_engine
 from losszero_rt.errors import ModelError
+from tests.gpu.bundles import ride_inputs
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1800)]
 
@@ -25,6 +28,33 @@ def test_two_fresh_processes_give_identical_labels(shipped: Bundle) -> None:
     request = {"bundle": str(shipped.path), "num": 10}
     runs = [run_child("tests.gpu.run_engine", request, timeout_s=600) for _ in range(2)]
     assert runs[0] == runs[1]
+
+
+def answers(graph: Any, inputs_NHWC: torch.Tensor) -> list[torch.Tensor]:
+    """Return all outputs of a compiled graph, frame by frame, on the CPU."""
+    given = [graph(frame_HWC[None].contiguous()) for frame_HWC in inputs_NHWC]
+    return [t.cpu() for one in given for t in (one if isinstance(one, tuple | list) else [one])]
+
+
+def test_a_loaded_engine_answers_as_it_did_before_it_was_saved(
+    bare: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch_tensorrt
+
+    inputs_NHWC = torch.from_numpy(ride_inputs(bare, num=3)).cuda()
+    before: list[torch.Tensor] = []
+    save, out = torch_tensorrt.save, tmp_path / NAME
+
+    def answered_and_saved(compiled: Any, *arguments: Any, **settings: Any) -> None:
+        before.extend(answers(compiled, inputs_NHWC))
+        save(compiled, *arguments, **settings)
+
+    monkeypatch.setattr(torch_tensorrt, "save", answered_and_saved)
+    build(EngineRequest(bundle=str(bare.path), out=str(out), batch=1))
+    loaded = load_engine(out.read_bytes(), device=torch.device("cuda", 0))
+    after = answers(loaded, inputs_NHWC)
+    assert len(before) == len(after) >= len(inputs_NHWC)
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
 def test_a_loaded_program_is_one_engine_and_nothing_else(shipped: Bundle) -> None:

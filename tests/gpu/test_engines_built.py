@@ -14,7 +14,8 @@ from export.tensorrt_parity import check_alive
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine import EngineOptions, open_engine
 from tests.export.trt_plan.cases import FAMILIES
-from tests.gpu.bundles import ride_inputs, with_engines, write_family, write_shipped
+from tests.gpu.bundles import DEMAND, ride_inputs, with_engines, write_family, write_shipped
+from tests.needing import need
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(3600)]
 
@@ -38,9 +39,10 @@ def test_every_family_becomes_one_engine_that_runs_in_half(family: str, tmp_path
     engine.close()
 
 
-@pytest.mark.skipif(find_spec("modelopt") is None, reason="needs nvidia-modelopt")
 @pytest.mark.parametrize("precision", ["int8", "fp8"])
 def test_eight_bits_are_what_is_built(precision: TensorRtPrecision, tmp_path: Path) -> None:
+    no_modelopt = "" if find_spec("modelopt") else "nvidia-modelopt is not installed"
+    need(no_modelopt, demanded_by=DEMAND)
     if precision == "fp8" and torch.cuda.get_device_capability() < (8, 9):
         pytest.skip("this GPU has no fp8")
     bundle = with_engines(write_shipped(tmp_path / precision), precision=precision)

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.options import find_data
 from export.exporting import write_weights
 from export.tensorrt_parity import ProofRequest, prove_in_child
 from losszero_rt.bundle import GATE, WEIGHTS_NAME, Bundle, seal
 from losszero_rt.bundle.parity_rules import fault_of, run_faults
 from losszero_rt.engine import EngineOptions, open_engine, score_of
 from losszero_rt.engine.eager_engine import load_bundle_network
-from tests.gpu.bundles import with_engines, write_shipped
+from tests.gpu.bundles import night_ride, with_engines, write_shipped
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(3600)]
 
@@ -45,11 +44,8 @@ def test_engines_are_proved_in_a_fresh_process_after_a_reload(shipped: Bundle) -
 def test_an_engine_runs_with_the_score_that_it_was_proved_with(
     shipped: Bundle, tmp_path: Path
 ) -> None:
-    data = find_data()
-    if data is None:
-        pytest.skip("no labelled pictures: set LOSSZERO_DATA")
     bundle = copy_of(shipped, tmp_path / "copy")
-    labelled = str(data / "night_ride")
+    labelled = str(night_ride())
     record = prove_in_child(ProofRequest(bundle=str(bundle.path), labelled=labelled, split="val"))
     assert fault_of(record) == ""
     proved = replace(bundle, parity={"tensorrt": {**record, "dataset": "night_ride/val"}})
