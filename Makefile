@@ -26,8 +26,9 @@ test-windows: $(VENV)/.dev
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto
 
-# On a machine with an NVIDIA GPU, after: pip install -e '.[dev,tensorrt]'
+# On a machine with an NVIDIA GPU, and labelled pictures where LOSSZERO_DATA says.
 test-gpu: $(VENV)/.dev
+	$(BIN)/pip install --quiet --editable ".[dev,quantise]"
 	LOSSZERO_REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu --timeout=1800
 
 # The compiler's own Python without its libraries: no GPU, and nothing of it is installed.

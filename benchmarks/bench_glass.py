@@ -15,9 +15,10 @@ import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def measure(options: Options) -> Outcome:
         value=round(100 * float(np.mean([one["seen_share"] for one in rounds])), 1),
         unit="%",
     )
-    claims = (claim_of(page.p95 if page.n else None), seen)
+    claims = (claim_of(page.p95 if page.n else None), seen, *part_claims(rounds))
     return Outcome(claims=claims, figures=figures, notes=notes)
 
 
@@ -91,6 +92,25 @@ def claim_of(p95_ms: float | None, *, absent: str = "no picture was read back") 
         limit=MAX_P95_MS,
         absent="" if p95_ms is not None else absent,
     )
+
+
+def part_claims(rounds: Sequence[Mapping[str, Any]]) -> list[Claim]:
+    """Return what the time goes into, medians of all rounds, milliseconds.
+
+    What is seen was handed on before, and what is handed on was captured: they overlap but for the
+    first. JPEG is a part of the last.
+    """
+    told = {
+        "camera_to_captured": "sent to captured",
+        "captured_to_handed_on": "captured to painted and handed on",
+        "jpeg": "of what follows, JPEG",
+        "captured_to_seen": "captured to seen",
+    }
+    parts = {key: median(one["parts_p50_ms"][key] for one in rounds) for key in told}
+    return [
+        Claim(what=f"its parts, median: {told[key]}", value=round(value, 1), unit="ms")
+        for key, value in parts.items()
+    ]
 
 
 def why_no_browser() -> str:

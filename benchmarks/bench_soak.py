@@ -170,12 +170,17 @@ def thinned(samples: Sequence[Sample]) -> list[list[float]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script; its own options are taken off before those that all scripts share."""
+    """Run the script."""
     own = argparse.ArgumentParser(add_help=False)
-    own.add_argument("--minutes", type=float, default=MINUTES)
-    own.add_argument("--reconnect-every-s", type=float, default=RECONNECT_EVERY_S)
-    own.add_argument("--keep-partial", action="store_true")
-    parsed, shared = own.parse_known_args(arguments)
+    own.add_argument("--minutes", type=float, default=MINUTES, help="how long [%(default)g]")
+    own.add_argument(
+        "--reconnect-every-s",
+        type=float,
+        default=RECONNECT_EVERY_S,
+        help="time between two cuts of the camera [%(default)g]",
+    )
+    own.add_argument("--keep-partial", action="store_true", help="write a result when interrupted")
+    parsed, _ = own.parse_known_args(arguments)
     plan = Plan(
         length_s=parsed.minutes * 60,
         reconnect_every_s=parsed.reconnect_every_s,
@@ -183,7 +188,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keep_partial=parsed.keep_partial,
     )
     try:
-        return conduct("soak", partial(measure, plan=plan), description=__doc__, arguments=shared)
+        return conduct(
+            "soak",
+            partial(measure, plan=plan),
+            description=__doc__,
+            arguments=arguments,
+            own=own,
+        )
     except KeyboardInterrupt:
         print("interrupted: no result; --keep-partial would have written one", file=sys.stderr)
         return _INTERRUPTED

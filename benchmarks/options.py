@@ -44,22 +44,32 @@ class Options:
     checkpoints: Path | None = None
 
 
-def parse_options(arguments: Sequence[str] | None, *, description: str) -> Options:
+def parse_options(
+    arguments: Sequence[str] | None,
+    *,
+    description: str,
+    own: argparse.ArgumentParser | None = None,
+) -> Options:
     """Read the command line of a script and make its folders.
 
     Args:
         arguments: Words of the command line; None takes them from the process.
         description: What the script measures.
+        own: Options of this script alone, which it reads itself; made without help.
     """
-    options = to_options(build_parser(description).parse_args(arguments))
+    options = to_options(build_parser(description, own=own).parse_args(arguments))
     options.out.mkdir(parents=True, exist_ok=True)
     options.work.mkdir(parents=True, exist_ok=True)
     return options
 
 
-def build_parser(description: str) -> argparse.ArgumentParser:
-    """Return the parser that all scripts share."""
-    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+def build_parser(
+    description: str, *, own: argparse.ArgumentParser | None = None
+) -> argparse.ArgumentParser:
+    """Return the parser that all scripts share, with what a script adds to it."""
+    parser = argparse.ArgumentParser(
+        description=description.partition("\n")[0], parents=[own] if own else []
+    )
     parser.add_argument("--quick", action="store_true", help="tiny inputs: does it work at all?")
     parser.add_argument("--rounds", type=int, help="interleaved repeats [3; quick: 1]")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")

@@ -1,5 +1,6 @@
 """Claims, and results as JSON: every script measures, prints a short table and writes one file."""
 
+import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -68,6 +69,7 @@ def conduct(
     *,
     description: str,
     arguments: Sequence[str] | None,
+    own: argparse.ArgumentParser | None = None,
 ) -> int:
     """Run one script: parse, measure, print, write ``NAME.json``.
 
@@ -76,11 +78,12 @@ def conduct(
         measure: Does the work.
         description: What the script measures.
         arguments: Words of the command line; None takes them from the process.
+        own: Options of this script alone, which it reads itself; made without help.
 
     Returns:
         The exit code, 0: a claim that fails is a finding, not an error.
     """
-    options = parse_options(arguments, description=description)
+    options = parse_options(arguments, description=description, own=own)
     before, start_s = machine_facts(), now_s()
     outcome = measure(options)
     result = {

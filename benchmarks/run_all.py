@@ -24,7 +24,7 @@ SCRIPTS = (
     *("ride", "startup", "fidelity", "stages", "cam", "encoder"),
     *("efficiency", "memory", "training", "peers", "viewers", "live", "glass", "engines"),
 )
-TIMEOUT_S = 900.0
+TIMEOUT_S = 1200.0
 # Compiling one network of every family for every engine takes its time.
 LONG_TIMEOUT_S = {"engines": 3600.0}
 BUSY_LOAD = 0.5
@@ -48,8 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_s, failed = now_s(), []
     for number, name in enumerate(SCRIPTS, 1):
         head = f"[{number}/{len(SCRIPTS)}] {name}"
-        if not again and is_done(options.out / f"{name}.json", wanted=wanted):
+        result = options.out / f"{name}.json"
+        if not again and is_done(result, wanted=wanted):
             print(f"{head}: measured before", flush=True)
+            continue
+        if name == "engines" and result.exists() and not (again or options.checkpoints):
+            # A table of trained networks is not replaced by one of random weights.
+            print(f"{head}: left as it is, give --checkpoints to measure it anew", flush=True)
             continue
         print(f"{head}: started after {now_s() - start_s:.0f} s", flush=True)
         if not run_script(name, [word for word in words if word != "--again"]):

@@ -41,6 +41,7 @@ def bench(
 
     Without CLIP a 1080p ride is drawn; without --labels a drawn ride is scored.
     """
+    from losszero_rt.cli.devices import settle_device
     from losszero_rt.cli.printing import Printer, bench_text
     from losszero_rt.pipeline.benchmark import compare as compare_reports
     from losszero_rt.pipeline.benchmark import run_bench
@@ -51,7 +52,7 @@ def bench(
         say(compare_reports(before, after))
         return
     printer = Printer(verbose=verbose, quiet=quiet)
-    config = RunConfig(out=Path("bench.mp4"), **options)
+    config = RunConfig(out=Path("bench.mp4"), **settle_device(options))
     report = run_bench(clip, labels=labels, config=config, progress=printer)
     say(json.dumps(report, indent=2) if as_json else bench_text(report))
     context.exit(report["exit_code"])

@@ -23,6 +23,9 @@ from losszero_rt.cli.settings import config_text, option
 if TYPE_CHECKING:
     from losszero_rt.serve import Page
 
+# Where the page lies when nobody says; that of losszero_rt.serve, which is loaded only with it.
+SERVE_PLACE = "8080"
+
 _SECTIONS = {
     "Outputs": (
         "--serve", "--show", "--record", "--segment-minutes", "--json", "--report", "--force",
@@ -60,8 +63,11 @@ def output_options(function: Any) -> Any:
         option("--show", is_flag=True, help="Show a window; q or Esc ends the run."),
         option(
             "--serve",
-            metavar="[HOST:]PORT",
-            help="Serve a web page, for this machine alone unless a host is named.",
+            is_flag=False,
+            flag_value=SERVE_PLACE,
+            metavar="[[HOST:]PORT]",
+            help=f"Serve a web page, for this machine alone unless a host is named; {SERVE_PLACE} "
+            "where nothing follows.",
         ),
     ):
         function = add(function)
@@ -157,7 +163,9 @@ def live(
         click.echo(config_text(context))
         return
     if source is None:
-        raise click.UsageError("Missing argument 'SOURCE'.", ctx=context)
+        after = " after --serve, which takes what follows it for its place" if serve else ""
+        raise click.UsageError(f"Missing argument 'SOURCE'{after}.", ctx=context)
+    from losszero_rt.cli.devices import settle_device
     from losszero_rt.cli.printing import Printer
     from losszero_rt.errors import UsageError
     from losszero_rt.pipeline.json_lines import is_standard_output
@@ -172,7 +180,7 @@ def live(
             accepted="--token, --cert and --key with --serve [HOST:]PORT",
             remedy="add --serve 8080, or leave them away",
         )
-    config = LiveConfig(serve=serve is not None, **options)
+    config = LiveConfig(serve=serve is not None, **settle_device(options))
     page = None if serve is None else open_page(serve, token=token, **files)
     lines_go_out = is_standard_output(options["json"])
     printer = Printer(verbose=verbose, quiet=quiet, lines_go_out=lines_go_out)

@@ -60,7 +60,12 @@ def engine_options(function: Any) -> Any:
             default="auto",
             help="Arithmetic; auto takes the fastest that was proved equal, measured once.",
         ),
-        option("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="Where to compute."),
+        option(
+            "--device",
+            default="auto",
+            metavar="auto|cpu|cuda[:N]",
+            help="Where to compute; auto is the GPU that torch sees, else the CPU.",
+        ),
         option(
             "--engine",
             type=click.Choice(["auto", "openvino", "eager", "tensorrt"]),

@@ -91,6 +91,7 @@ def run(
         return
     if not sources:
         raise click.UsageError("Missing argument 'SOURCE...'.", ctx=context)
+    from losszero_rt.cli.devices import settle_device
     from losszero_rt.cli.printing import Printer
     from losszero_rt.pipeline.assemble import run_job
     from losszero_rt.pipeline.config import RunConfig
@@ -98,7 +99,7 @@ def run(
 
     lines_go_out = is_standard_output(options["json"])
     printer = Printer(verbose=verbose, quiet=quiet, lines_go_out=lines_go_out)
-    report = run_job(list(sources), config=RunConfig(**options), progress=printer)
+    report = run_job(list(sources), config=RunConfig(**settle_device(options)), progress=printer)
     if report is None:
         printer.warn("every output is there already: left as it is")
         return

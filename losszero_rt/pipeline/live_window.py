@@ -12,7 +12,7 @@ from losszero_rt.frame import Planes, VideoInfo
 from losszero_rt.overlay import Hud
 from losszero_rt.preprocess import yuv_to_rgb
 
-_TRIAL = "import cv2; cv2.namedWindow('losszero-rt'); cv2.waitKey(1); cv2.destroyAllWindows()"
+_TRIAL = "import cv2; cv2.namedWindow('trial'); cv2.waitKey(1); cv2.destroyAllWindows()"
 _TRIAL_TIMEOUT_S = 30.0
 _QUIT_KEYS = (ord("q"), ord("Q"), 27)  # 27 is Esc
 _MAX_FIRST_WIDTH = 1600

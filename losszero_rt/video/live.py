@@ -31,8 +31,8 @@ from losszero_rt.video.stop_flag import StopFlag, Stopped
 LiveItem = Frame | LostFrame
 OPENING_FAULTS: tuple[type[Exception], ...] = (*FAULTS, InputError)
 
-# Sources whose rate falls when it is dark; filter graphs stand in for cameras.
-_EXPOSED = ("camera", "lavfi")
+# Sources whose rate falls in the dark; filter graphs stand in for cameras.
+_EXPOSED = ("camera", "lavfi", "rtsp")
 
 
 class LiveSource:
@@ -184,7 +184,7 @@ class LiveSource:
 
     def _connect(self, *, timeout_s: float) -> Exception | None:
         """Open a connection; return what went wrong."""
-        address, options = self.address, self._options
+        address, options, kind = self.address, self._options, self.address.kind
         try:
             connection = connect(address, options=options, stop=self._stop, timeout_s=timeout_s)
         except Stopped:
@@ -195,7 +195,7 @@ class LiveSource:
         rate = None if connection.by_arrival else live_rate_of(connection.video)
         self._clock.begin(time_base=session.time_base, rate=rate, by_arrival=connection.by_arrival)
         self.rate_declared = rate
-        self._low_light = LowLight(rate if address.kind in _EXPOSED else None)
+        self._low_light = LowLight(rate if kind in _EXPOSED else None, is_remote=kind == "rtsp")
         return None
 
     def _disconnect(self) -> None:

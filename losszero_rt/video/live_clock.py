@@ -76,6 +76,10 @@ class LiveClock:
         return time
 
 
+# A time this far ahead of the last is another clock's, seconds.
+LEAP_S = 5.0
+
+
 class Pacer:
     """Holds a source without a clock of its own back to the rate that it states.
 
@@ -87,7 +91,7 @@ class Pacer:
     # Whoever falls further behind goes on from there: a camera does not catch up either.
     _SLACK_S = 0.5
 
-    def __init__(self, stop: StopFlag, *, leap_s: float = 5.0) -> None:
+    def __init__(self, stop: StopFlag, *, leap_s: float = LEAP_S) -> None:
         self._stop, self._leap_s = stop, leap_s
         self._start_s: float | None = None
 

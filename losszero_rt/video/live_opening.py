@@ -20,6 +20,7 @@ from losszero_rt.timings import now_s
 from losszero_rt.video.addresses import Address
 from losszero_rt.video.cameras import camera_format, device_of, find_cameras
 from losszero_rt.video.feeds import Feed
+from losszero_rt.video.live_clock import LEAP_S
 from losszero_rt.video.live_options import LiveOptions
 from losszero_rt.video.opening_file import PLAIN_CONTAINERS
 from losszero_rt.video.rtsp_greeting import greet
@@ -60,7 +61,7 @@ class Connection:
     keyed: bool
     finite: bool
     feed: Feed | None = None
-    leap_s: float = 5.0
+    leap_s: float = LEAP_S
 
     def close(self) -> None:
         """Let go of the source."""
@@ -134,10 +135,10 @@ def _camera(address: Address, options: LiveOptions) -> tuple[str, str, dict[str,
     return device, name, _device_wishes(options) | _NON_BLOCKING
 
 
-def no_camera(came: str) -> InputError:
+def no_camera(came: str, *, remedy: str = "") -> InputError:
     """Return an error that lists the cameras there are."""
     found = ", ".join(str(camera) for camera in find_cameras())
-    return InputError(came, accepted=f"cameras found: {found or 'none'}")
+    return InputError(came, accepted=f"cameras found: {found or 'none'}", remedy=remedy)
 
 
 def _screen(options: LiveOptions) -> tuple[str, str, dict[str, str]]:

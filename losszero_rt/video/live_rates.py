@@ -7,34 +7,43 @@ from losszero_rt.timings import now_s
 _WINDOW_S = 2.0
 # The first pictures of a connection come in one burst; over less time than this they say nothing.
 _MIN_SPAN_S = 0.5
+# After so many of its usual steps without a frame, a source that is slower than the window is gone.
+_GONE_STEPS = 3
 _LOW_SHARE = 0.7
 _LOW_FOR_S = 5.0
 
 
 class MeasuredRate:
-    """Frames a second over the last two seconds; read from any thread."""
+    """Frames a second over the last two seconds, or the last two frames; read from any thread."""
 
     def __init__(self) -> None:
         self._times_s: tuple[float, ...] = ()
 
     def see(self, captured_at_s: float) -> None:
         """Take note of a frame."""
-        oldest_s = captured_at_s - _WINDOW_S
-        self._times_s = (*(t for t in self._times_s if t >= oldest_s), captured_at_s)
+        recent_s = self._since(captured_at_s - _WINDOW_S)
+        self._times_s = (*(recent_s or self._times_s[-1:]), captured_at_s)
 
     def at(self, moment_s: float) -> float:
         """Return the rate at a moment, monotonic clock.
 
         It is 0 while unknown, and falls to 0 while nothing comes.
         """
-        times_s = [t for t in self._times_s if t >= moment_s - _WINDOW_S]
+        times_s = self._since(moment_s - _WINDOW_S)
+        if len(times_s) < 2:
+            times_s = self._times_s[-2:]
         span_s = times_s[-1] - times_s[0] if times_s else 0.0
         if span_s < _MIN_SPAN_S:
             return 0.0
         # Once the next frame is overdue, waiting for it counts.
         usual_s = span_s / (len(times_s) - 1)
+        if moment_s - times_s[-1] > max(_WINDOW_S, _GONE_STEPS * usual_s):
+            return 0.0
         late_s = max(0.0, moment_s - times_s[-1] - 2 * usual_s)
         return (len(times_s) - 1) / (span_s + late_s)
+
+    def _since(self, oldest_s: float) -> tuple[float, ...]:
+        return tuple(t for t in self._times_s if t >= oldest_s)
 
     @property
     def now_fps(self) -> float:
@@ -47,10 +56,12 @@ class LowLight:
 
     Args:
         rate_declared: What the camera claims; None when it claims nothing.
+        is_remote: Whether a network lies between, which may lose frames as well.
     """
 
-    def __init__(self, rate_declared: Fraction | None) -> None:
+    def __init__(self, rate_declared: Fraction | None, *, is_remote: bool = False) -> None:
         self._declared = rate_declared
+        self._other = ", or frames lost on the way" if is_remote else ""
         self._low_since_s: float | None = None
 
     def see(self, rate_fps: float, *, moment_s: float) -> str | None:
@@ -63,4 +74,5 @@ class LowLight:
         if moment_s - self._low_since_s < _LOW_FOR_S:
             return None
         declared = float(self._declared)
-        return f"camera gives {rate_fps:.0f} of {declared:.0f} FPS: long exposure in low light?"
+        told = f"camera gives {rate_fps:.3g} of {declared:.3g} FPS"
+        return f"{told}: long exposure in low light{self._other}?"

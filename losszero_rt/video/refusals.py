@@ -64,8 +64,9 @@ def no_picture(address: Address, *, lost: Iterable[Frame | LostFrame]) -> InputE
 def _camera_refusal(error: Exception, address: Address) -> InputError:
     number = getattr(error, "errno", None)
     if isinstance(error, PermissionError):
-        return InputError(
-            f"{address.name}: permission denied", remedy="sudo usermod -aG video $USER, and log in"
+        return no_camera(
+            f"{address.name}: permission denied",
+            remedy="sudo usermod -aG video $USER, and log in again",
         )
     if number == errno.EBUSY:
         return no_camera(f"{address.name} is in use by another program")

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks import run_all, summary
+from benchmarks import bench_live, bench_soak, run_all, summary
 from benchmarks.bench_encoder import Encoding, kib_at, ssim_of
 from benchmarks.bench_memory import part_median
 from benchmarks.clips import looped, lossless_clip, num_frames_of
@@ -88,6 +88,17 @@ def test_claims_hold_up_to_their_limit(bound: Any, value: float | None, holds: b
     limit = 36.0 if bound == "at least" else 0.5
     claim = Claim(what="it", value=value, unit="", bound=bound, limit=limit, absent="why")
     assert claim.holds is holds
+
+
+@pytest.mark.parametrize("script", [bench_live, bench_soak])
+def test_help_names_what_a_script_adds_to_the_shared_options(
+    script: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        script.main(["--help"])
+    said = capsys.readouterr().out
+    assert "--minutes" in said
+    assert "--quick" in said
 
 
 def test_table_says_what_was_missed_and_what_is_absent(

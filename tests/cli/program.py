@@ -73,8 +73,13 @@ def start(*words: object, bundle: Path, **environment: str) -> "subprocess.Popen
 
 
 def finish(process: "subprocess.Popen[str]", *, timeout_s: float = 60) -> Outcome:
-    """Wait for a process."""
-    out, err = process.communicate(timeout=timeout_s)
+    """Wait for a process; one that takes longer is killed, and the test fails."""
+    try:
+        out, err = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
     return Outcome(code=process.returncode, out=out, err=err)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from losszero_rt.pipeline import live_job
+from losszero_rt.serve import DEFAULT_PORT
 from losszero_rt.video import probe
 from tests.cli.program import Program, read_json, read_lines
 from tests.media import read_clip
@@ -138,6 +140,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
         ((RIDE, "--record", "o.mp4", "--width", "640", "--height", "360"), 2, "a camera"),
         ((RIDE, "--segment-minutes", "5", "--serve", "0"), 2, "--record"),
         ((RIDE, "--serve", "80a"), 2, "--serve 8080"),
+        (("--serve", RIDE), 2, "'SOURCE' after --serve, which takes what follows"),
         ((RIDE, "--serve", "0", "--token", "short"), 2, "token"),
         ((RIDE, "--serve", "0", "--cert", "c.pem"), 2, "--key"),
         (("ftp://host/x", "--serve", "0"), 2, "rtsp://"),
@@ -171,6 +174,20 @@ def test_taken_port_is_said_before_the_model_loads(program: Program) -> None:
         outcome = program("live", RIDE, "--serve", port)
     assert outcome.code == 5
     assert str(port) in outcome.error_line
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("words", [("--serve",), ("--serve", "--quiet")])
+def test_page_lies_at_8080_where_no_place_is_named(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    with socket.socket() as other:
+        with suppress(OSError):  # somebody has it already
+            other.bind(("127.0.0.1", DEFAULT_PORT))
+            other.listen()
+        outcome = program("live", RIDE, *words)
+    assert outcome.code == 5
+    assert str(DEFAULT_PORT) in outcome.error_line
 
 
 @pytest.mark.usefixtures("no_model")

@@ -1,72 +1,21 @@
 """``losszero-rt live --serve``: the real program, its real page, a viewer on a real socket."""
 
-import re
 import signal
-import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
-from websockets.typing import Origin
 
 from losszero_rt.video import probe
-from tests.cli.program import Outcome, finish, read_json, start
+from tests.cli.program import finish, read_json
+from tests.cli.served import GREY, served
 from tests.media import read_clip
-from tests.serve.watcher import Watcher
 
-GREY = "lavfi:color=gray:size=320x180:rate=30"
 LIMIT_S = 60.0
-
-
-class Served:
-    """A live run with a page."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        assert process.stderr is not None
-        self.said: list[str] = []
-        while not self.said or not self.said[-1].startswith("watch at "):
-            line = process.stderr.readline()
-            assert line, (self.said, process.wait())
-            self.said.append(line.rstrip("\n"))
-        self.url = self.said[-1].removeprefix("watch at ")
-        self.port = int(re.findall(r":(\d+)/", self.url)[0])
-
-    @contextmanager
-    def watching(self) -> Iterator[Watcher]:
-        with connect(
-            f"ws://127.0.0.1:{self.port}/watch",
-            origin=Origin(f"http://127.0.0.1:{self.port}"),
-            max_size=None,
-            close_timeout=1,
-        ) as socket:
-            yield Watcher(socket)
-
-    def get(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    def interrupt(self) -> Outcome:
-        self.process.send_signal(signal.SIGINT)
-        return finish(self.process)
-
-
-@contextmanager
-def served(*words: object, bundle: Path, source: str = GREY, place: str = "0") -> Iterator[Served]:
-    process = start("live", source, "--serve", place, "--no-legend", *words, bundle=bundle)
-    try:
-        yield Served(process)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_viewer_sees_frames_and_figures_and_leaves_the_recording_alone(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Program, finish, read_json, start, wait_until
-from tests.cli.test_live_served import served
+from tests.cli.served import served
 from tests.pipeline.x_display import WAYS, end_window, x_display
 from tests.video.live_servers import HttpServer, http_server, refused_port
 

@@ -85,6 +85,13 @@ def why_no_windows() -> str:
 def x_display() -> Iterator[str]:
     """Start a screen; yields its name. Skips the test where windows cannot be tested."""
     need(why_no_windows(), demanded_by="LOSSZERO_REQUIRE_WINDOWS")
+    with white_screen() as display:
+        yield display
+
+
+@contextmanager
+def white_screen() -> Iterator[str]:
+    """Start a screen of 1280x800 that is white; yields its name. Needs Xvfb."""
     read_end, write_end = os.pipe()
     words = [
         "Xvfb",
@@ -95,6 +102,9 @@ def x_display() -> Iterator[str]:
         "1280x800x24",
         "-nolisten",
         "tcp",
+        "-wr",
+        # Without it the screen starts anew whenever its last client leaves, as each xdotool does.
+        "-noreset",
     ]
     server = subprocess.Popen(words, pass_fds=[write_end], stderr=subprocess.DEVNULL)
     os.close(write_end)
@@ -109,16 +119,18 @@ def x_display() -> Iterator[str]:
 def end_window(display: str, *, title: str, way: str, ended: Callable[[], bool]) -> None:
     """Find a window and end it in one of :data:`WAYS`, again and again until it has ended."""
     until = time.monotonic() + LIMIT_S
-    while not (windows := _told(display, "search", "--name", title).split()):
-        assert time.monotonic() < until, "no window came"
-        time.sleep(0.1)
+    seen = False
     while not ended() and time.monotonic() < until:
-        if way == "closed":
+        # Looked for each time: a window that was there a moment ago need not be the one that stays.
+        windows = _told(display, "search", "--name", title).split()
+        seen = seen or bool(windows)
+        if windows and way == "closed":
             ask_to_close(display, window=int(windows[-1]))
-        else:
+        elif windows:
             _told(display, "windowfocus", windows[-1])
             _told(display, "key", "--window", windows[-1], way)
         time.sleep(0.3)
+    assert seen, f"no window {title} came"
 
 
 def _told(display: str, *words: str) -> str:

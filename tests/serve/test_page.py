@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from losszero_rt.livestate import PictureChoice
 from losszero_rt.serve import Page, PageOptions
+from losszero_rt.serve.message_pace import MESSAGES_AT_ONCE, MESSAGES_PER_S
 from losszero_rt.timings import now_s
 from tests.serve.painted import SIZE, PaintedRun, painted, served, status, until
 from tests.serve.watcher import USUAL, Watcher, address, watching
@@ -72,6 +73,26 @@ def test_wish_reaches_the_run_and_all_viewers(page: Page, run: PaintedRun) -> No
         assert asked["asked"]["classes"] == [1, 3]
         wanted = PictureChoice(view="mask", alpha=0.7, classes=(1, 3))
         until(lambda: run.heard[-1] == wanted)
+
+
+def test_flood_of_wishes_is_heeded_little_by_little_and_slows_nobody(
+    page: Page, run: PaintedRun
+) -> None:
+    num_wishes = MESSAGES_AT_ONCE + int(2 * MESSAGES_PER_S)
+    with watching(page) as flooding, watching(page) as other:
+        other.text("status")
+        start_s = now_s()
+        for number in range(num_wishes):
+            flooding.say(t="choice", **{**USUAL, "alpha": (number + 1) / num_wishes})
+        until(lambda: page.choice.alpha > 0)
+        num_shown = run.num_shown
+        seen = [other.picture() for _ in range(15)]
+        assert page.choice.alpha < 1, "there are pictures while wishes wait"
+        until(lambda: page.choice.alpha == 1)
+        took_s = now_s() - start_s
+    assert took_s > 1.8
+    assert run.num_shown - num_shown > 20
+    assert median(picture.age_ms for picture in seen) < 100
 
 
 def test_preferred_picture_holds_until_somebody_asks(page: Page, run: PaintedRun) -> None:

@@ -1,12 +1,20 @@
+import errno
+import os
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from losszero_rt.errors import ExitCode, InputError
 from losszero_rt.frame import Frame
-from losszero_rt.video import find_cameras
+from losszero_rt.video import LiveOptions, find_cameras
+from losszero_rt.video.addresses import parse_address
 from losszero_rt.video.cameras import Camera, device_of
+from losszero_rt.video.refusals import refusal_of
+from tests.needing import need
+from tests.pipeline.x_display import white_screen
 from tests.video.live_reading import open_live, take
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="cameras of Linux")
@@ -53,6 +61,34 @@ def test_screen_without_a_display_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("DISPLAY", ":4999")
     with pytest.raises(InputError, match="screen cannot be read"):
         open_live("screen")
+
+
+@linux
+def test_screen_is_read_as_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("" if shutil.which("Xvfb") else "no Xvfb", demanded_by="LOSSZERO_REQUIRE_LIVE")
+    with white_screen() as display:
+        monkeypatch.setenv("DISPLAY", display)
+        source = open_live("screen")
+        frames: list[Frame] = take(source, 10)
+        source.close()
+    assert source.info.size == (800, 1280)
+    times = [frame.pts for frame in frames]
+    assert times == sorted(set(times))
+    assert all(np.median(frame.planes.y) > 230 for frame in frames)
+
+
+@linux
+@pytest.mark.parametrize(
+    ("number", "told"), [(errno.EBUSY, "in use by another program"), (errno.EACCES, "denied")]
+)
+def test_camera_that_others_have_or_may_have_is_told_with_those_there_are(
+    number: int, told: str
+) -> None:
+    error = OSError(number, os.strerror(number))
+    refusal = refusal_of(error, address=parse_address("/dev/video7", options=LiveOptions()))
+    assert told in str(refusal)
+    assert "cameras found: " in str(refusal)
+    assert refusal.exit_code == ExitCode.INPUT
 
 
 def test_real_camera_gives_frames_with_its_own_times() -> None:

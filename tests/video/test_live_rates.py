@@ -12,9 +12,16 @@ def fed(rate_fps: float, *, seconds: float) -> MeasuredRate:
     return rate
 
 
-@pytest.mark.parametrize("rate_fps", [2, 15, 29.97, 120])
+@pytest.mark.parametrize("rate_fps", [0.2, 0.5, 1, 2, 15, 29.97, 120])
 def test_steady_rate_is_found(rate_fps: float) -> None:
-    assert fed(rate_fps, seconds=5).at(5.0) == pytest.approx(rate_fps, rel=0.02)
+    assert fed(rate_fps, seconds=10).at(10.0) == pytest.approx(rate_fps, rel=0.02)
+
+
+def test_rate_of_a_slow_source_holds_between_its_frames_and_ends_with_them() -> None:
+    slow = fed(0.25, seconds=16)
+    assert [slow.at(t) for t in (16.1, 18.0, 19.9, 23.0)] == [0.25] * 4
+    assert 0 < slow.at(27.0) < 0.25
+    assert slow.at(29.0) == 0
 
 
 def test_rate_is_unknown_at_first_and_after_a_silence() -> None:
@@ -33,6 +40,14 @@ def test_low_light_is_told_after_five_seconds_of_a_low_rate() -> None:
     assert [light.see(15.0, moment_s=t) for t in (0.0, 2.0, 4.9)] == [None] * 3
     line = light.see(15.0, moment_s=5.0)
     assert line == "camera gives 15 of 30 FPS: long exposure in low light?"
+
+
+def test_a_network_may_be_the_reason_as_well() -> None:
+    light = LowLight(Fraction(30), is_remote=True)
+    light.see(12.5, moment_s=0.0)
+    line = light.see(12.5, moment_s=6.0)
+    assert line is not None
+    assert "gives 12.5 of 30 FPS: long exposure in low light, or frames lost on the way?" in line
 
 
 def test_short_dips_and_unknown_rates_are_no_low_light() -> None:

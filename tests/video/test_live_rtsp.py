@@ -176,3 +176,19 @@ def test_source_is_given_up_after_max_reconnects(server: RtspServer) -> None:
     assert source.signal.state == "ended"
     assert "gave up" in source.signal.reason
     source.close()
+
+
+def test_server_that_comes_and_goes_all_the_time_is_given_up(server: RtspServer) -> None:
+    source = open_live(server.url)
+
+    def lost_again_and_again() -> None:
+        for _ in range(12):
+            take(source, 20)
+            server.kill()
+            server.start()
+
+    with pytest.raises(InputError, match="gave up: lost 6 times within 60 s") as caught:
+        lost_again_and_again()
+    assert caught.value.exit_code == ExitCode.INPUT
+    assert source.signal.num_reconnects >= 5
+    source.close()

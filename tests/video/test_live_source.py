@@ -98,7 +98,7 @@ def test_camera_that_lengthens_its_exposure_keeps_true_times_and_is_noted() -> N
     assert times[-1] / 90_000 >= 6
     warning = source.warnings[0]
     assert "of 30 FPS: long exposure in low light?" in warning
-    given = int(warning.removeprefix("camera gives ").split()[0])
+    given = float(warning.removeprefix("camera gives ").split()[0])
     assert 10 <= given <= 16
     assert source.rate_declared == 30
 
