@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from export.config import ExportConfig
+from export.engine_request import Attention, TensorRtPrecision
 from export.exporting import write_weights
 from export.tensorrt_engines import add_engines
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, find_bundle, seal
@@ -24,6 +25,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "segformer": {"architecture": "segformer", "encoder": "mit_b0"},
     "unet resnet34": {"architecture": "unet", "encoder": "resnet34"},
     "sam": {"architecture": "sam", "encoder": "samvit_base_patch16"},
+    "mask-rcnn": {"architecture": "mask-rcnn", "encoder": "resnet50"},
 }
 
 
@@ -47,10 +49,21 @@ def family_bundle(name: str, folder: Path, *, like: Bundle) -> Bundle:
     return seal(replace(like, path=folder, name=name, network_spec=spec, scores={}, **bare))
 
 
-def build_engines(bundle: Bundle, *, batches: tuple[int, ...]) -> tuple[Bundle, float]:
-    """Build engines in fp16 as the export does; return the bundle, and seconds an engine."""
+def build_engines(
+    bundle: Bundle,
+    *,
+    batches: tuple[int, ...],
+    precision: TensorRtPrecision = "fp16",
+    attention: Attention = "auto",
+) -> tuple[Bundle, float]:
+    """Build engines as the export does; return the bundle, and seconds an engine."""
     config = ExportConfig(
-        checkpoint=bundle.path, out=bundle.path, engine="tensorrt", batches=batches
+        checkpoint=bundle.path,
+        out=bundle.path,
+        engine="tensorrt",
+        batches=batches,
+        precision=precision,
+        attention=attention,
     )
     start_s = now_s()
     built = add_engines(bundle, config=config, say=print)

@@ -1,8 +1,9 @@
 """The graph that TensorRT compiles: uint8 pictures in, int32 labels out, half precision throughout.
 
-Beside the labels it gives the class activation maps of all classes, at the decoder's stride: of a
-head of one pixel they are its own output less the bias, so that the maps of six classes cost less
-than picking one of them inside of the engine would.
+Beside the labels it gives the class activation maps of all classes before their ReLU, at the
+decoder's stride: of a head of one pixel they are its own output less the bias, so that the maps of
+six classes cost less than picking one of them inside of the engine would. They also show an
+overflow, which labels cannot: see :mod:`losszero_rt.engine.cuda_slots`.
 
 TensorRT lets a uint8 input feed nothing but a cast, so the cast comes first; int32 comes last,
 because the compiler cannot end in uint8 and int64 would cost a cast. Both ends are therefore
@@ -19,12 +20,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.folding import fold_parts, neighbours
 from losszero_rt.network import head_of, upsample_logits
-from losszero_rt.network.forward_cam import head_cams, watched
+from losszero_rt.network.forward_cam import head_sums, watched
 from losszero_rt.preprocess import InputSpec
 
 
 class DeployedGraph(nn.Module):
-    """A network from uint8 (N, H, W, 3) to int32 labels (N, H, W), and maps (N, C, h, w).
+    """A network from uint8 (N, H, W, 3) to int32 labels (N, H, W), and raw maps (N, C, h, w).
 
     Args:
         network: From normalised values to logits, in evaluation mode, of one floating dtype.
@@ -33,7 +34,7 @@ class DeployedGraph(nn.Module):
         dtype: Arithmetic of the network.
         ending: ``labels``, or ``logits`` (at the decoder's stride) for a twin that shows what the
             labels were made of.
-        cams: Give the class activation maps of all classes beside the labels.
+        cams: Give the class activation maps of all classes beside the labels, before their ReLU.
 
     Raises:
         ModelError: If maps are asked of a network without a linear head.
@@ -77,7 +78,7 @@ class DeployedGraph(nn.Module):
         with watched(head) as passes:
             ending = self._end(self.network(values_NCHW))
         ((features_NKhw, output_NChw),) = passes
-        return ending, head_cams(head, features_NKhw, output_NChw)
+        return ending, head_sums(head, features_NKhw, output_NChw)
 
     def _end(self, logits_NChw: torch.Tensor) -> torch.Tensor:
         if self.ending == "logits":

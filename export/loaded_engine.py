@@ -21,7 +21,8 @@ class LoadedEngine:
     """Runs a compiled network as it was loaded: no slots, no graphs, one batch at a time.
 
     Args:
-        network: From uint8 (N, H, W, 3) to int labels, and maps of all classes where it has them.
+        network: From uint8 (N, H, W, 3) to int labels, and maps of all classes, before their ReLU,
+            where it has them.
         bundle: What it was compiled of.
         batch: N.
         precision: Arithmetic that was found in it.
@@ -65,7 +66,7 @@ class LoadedEngine:
         labels_NHW, *maps = found if isinstance(found, tuple | list) else (found,)
         extras = Extras()
         if self._watched is not None:
-            cams_Nhw = maps[0][:num, self._watched].float().cpu().numpy()
+            cams_Nhw = maps[0][:num, self._watched].float().relu().cpu().numpy()
             extras = Extras(cams_NHW=cams_Nhw)
         labels = labels_NHW[:num].to(torch.uint8).cpu().numpy()
         return DoneTicket(labels, infer_ms=(now_s() - start_s) * 1e3, extras=extras)

@@ -10,6 +10,11 @@ The three streams work on three slots at a time. A slot is filled again only aft
 read, and they are read only after ``done``, which comes behind everything that touches the slot:
 so no buffer is ever written while something reads it, and none needs ``record_stream``.
 
+A logit that is no number loses every comparison, so labels made of such logits look like any
+others. The maps are made of the same values, so they are looked at beside every batch, on the GPU:
+what is not finite there is told with the labels. (What only a head of several pixels overflows in
+itself is not seen: its maps are made of what it takes.)
+
 Shape letters: N frames of a batch, C classes, H, W height and width of the input, h, w of the
 labels or of the maps.
 """
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     import torch
 
 # From uint8 (N, H, W, 3) to integer labels (N, h, w) and, from networks that give them, the class
-# activation maps of all classes (N, C, h, w).
+# activation maps of all classes before their ReLU (N, C, h, w).
 Network = Callable[["torch.Tensor"], "tuple[torch.Tensor, torch.Tensor | None]"]
 
 
@@ -50,11 +55,13 @@ class Fetched:
     Attributes:
         labels_Nhw: uint8.
         cams_Nhw: float32 maps of the class that was asked for; None if none was.
+        is_finite: False if the values behind some frame's labels overflowed.
         spent_ms: From the first copy to the last, milliseconds.
     """
 
     labels_Nhw: np.ndarray
     cams_Nhw: np.ndarray | None
+    is_finite: bool
     spent_ms: float
 
 
@@ -170,13 +177,16 @@ class CudaSlots:
             labels_Nhw, cams_NChw = self._network(slot.input_device)
             # To uint8 here: the compiler cannot end in it, and a quarter of the bytes go back.
             slot.labels_device.copy_(labels_Nhw)
+            if cams_NChw is not None:
+                slot.finite_device.copy_(cams_NChw.isfinite().flatten(1).all(1))
             if watched is not None:
                 assert cams_NChw is not None, "whoever watches knows that there are maps"
-                slot.cams_device.copy_(cams_NChw[:, watched])
+                slot.cams_device.copy_(cams_NChw[:, watched]).relu_()
             slot.computed.record(self._compute)
         with torch.cuda.stream(self._copy_out):
             self._copy_out.wait_event(slot.computed)
             slot.labels_host.copy_(slot.labels_device, non_blocking=True)
+            slot.finite_host.copy_(slot.finite_device, non_blocking=True)
             if watched is not None:
                 slot.cams_host.copy_(slot.cams_device, non_blocking=True)
             slot.done.record(self._copy_out)
@@ -211,9 +221,12 @@ class CudaSlots:
         slot.done.synchronize()
         labels_Nhw: np.ndarray = slot.labels_host[:num_frames].clone().numpy()
         cams_Nhw = slot.cams_host[:num_frames].clone().numpy() if watched else None
+        is_finite = bool(slot.finite_host[:num_frames].numpy().all())
         spent_ms = float(slot.begun.elapsed_time(slot.done))
         self._free.append(slot)
-        return Fetched(labels_Nhw=labels_Nhw, cams_Nhw=cams_Nhw, spent_ms=spent_ms)
+        return Fetched(
+            labels_Nhw=labels_Nhw, cams_Nhw=cams_Nhw, is_finite=is_finite, spent_ms=spent_ms
+        )
 
     def close(self) -> None:
         """Wait for what is under way and release the buffers. May be called twice."""

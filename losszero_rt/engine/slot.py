@@ -25,6 +25,8 @@ class Slot:
         labels_host: The same, pinned.
         cams_device: float32 (N, h, w) on the GPU, of one class; empty without maps.
         cams_host: The same, pinned.
+        finite_device: bool (N,) on the GPU: whether the values behind a frame's labels are finite.
+        finite_host: The same, pinned.
         begun: Before the first copy; timed.
         arrived: The input is on the GPU.
         computed: The labels are made.
@@ -38,6 +40,8 @@ class Slot:
     labels_host: "torch.Tensor"
     cams_device: "torch.Tensor"
     cams_host: "torch.Tensor"
+    finite_device: "torch.Tensor"
+    finite_host: "torch.Tensor"
     begun: "torch.cuda.Event"
     arrived: "torch.cuda.Event"
     computed: "torch.cuda.Event"
@@ -65,6 +69,9 @@ def new_slot(
         labels_host=zeros_pinned(labels_shape),
         cams_device=torch.empty(cams_shape, dtype=torch.float32, device=device),
         cams_host=zeros_pinned(cams_shape, dtype=torch.float32),
+        # True until something shows it: networks without maps show nothing.
+        finite_device=torch.ones(labels_shape[0], dtype=torch.bool, device=device),
+        finite_host=zeros_pinned(labels_shape[:1], dtype=torch.bool),
         begun=event(read=True),
         arrived=event(),
         computed=event(),

@@ -1,7 +1,7 @@
 """The TensorRT engine: an NVIDIA GPU, the graph that export compiled for this very machine.
 
-Labels come back as uint8, so an overflow to NaN inside the network cannot be seen here: export
-runs black, white, noisy and night pictures through a twin that ends in logits, and refuses it.
+An overflow in the network shows in the maps beside the labels, or between the parts of a network
+that finds objects, and ends the run; export has looked for it before, in a twin that gives logits.
 
 Shape letters: N frames of a batch, H, W height and width of the input, h, w of the labels.
 """
@@ -140,7 +140,7 @@ class TensorRtEngine:
         return replay
 
     def submit(self, inputs_NHWC: np.ndarray) -> TensorRtTicket:
-        """Start one batch; see the protocol. Hot path: shape and dtype are the caller's promise."""
+        """Start one batch; see the protocol. Shape and dtype are the caller's promise."""
         self._check_free()
         with self._health.watching("at a submission"):
             slot = self._slots.send(inputs_NHWC, watched=self._watched)
@@ -160,6 +160,7 @@ class TensorRtEngine:
             num_frames=num_frames,
             watched=self._watched is not None,
             health=self._health,
+            precision=self._info.precision,
             objects=self.objects.take() if self.objects is not None else None,
         )
 
@@ -173,8 +174,7 @@ class TensorRtEngine:
     def watch(self, class_id: int | None) -> None:
         """Give the class activation map of a class from now on; see the protocol.
 
-        The engine makes the maps of all classes in any case, at the decoder's stride; what changes
-        is which one is copied to the host.
+        The engine makes the maps of all classes anyway; what changes is which one is copied back.
         """
         if class_id is not None:
             check_class(class_id, classmap=self._bundle.classmap)
@@ -251,7 +251,7 @@ def load_engine(content: bytes, *, device: "torch.device") -> "torch.nn.Module":
 
     Returns:
         From uint8 (N, H, W, 3) to int32 labels (N, h, w), on the device; most give the class
-        activation maps of all classes beside them, half or float (N, C, h, w).
+        activation maps of all classes before their ReLU beside them, half or float (N, C, h, w).
 
     Raises:
         RuntimeError: If it cannot be deserialised; says what was wrong first.

@@ -12,6 +12,7 @@ from losszero_rt.engine.eager_engine import to_objects
 from losszero_rt.engine.gpu_health import Health
 from losszero_rt.engine.protocol import Extras
 from losszero_rt.engine.slot import Slot
+from losszero_rt.errors import NotFiniteError
 from losszero_rt.network import DetectedObjects
 from losszero_rt.objects import Objects
 
@@ -25,6 +26,7 @@ class TensorRtTicket:
         num_frames: Frames submitted; the rest of the batch is padding.
         watched: Whether a class was watched.
         health: Of the device.
+        precision: What the engine runs in.
         objects: On the GPU, of each frame of the batch; None where there are none.
     """
 
@@ -36,6 +38,7 @@ class TensorRtTicket:
         num_frames: int,
         watched: bool,
         health: Health,
+        precision: str,
         objects: Sequence[DetectedObjects] | None = None,
     ) -> None:
         self._slots = slots
@@ -43,19 +46,27 @@ class TensorRtTicket:
         self._num_frames = num_frames
         self._watched = watched
         self._health = health
+        self._precision = precision
         self._objects = objects
         self._labels_nhw: np.ndarray | None = None
         self._extras = Extras()
         self._infer_ms = 0.0
 
     def result(self) -> np.ndarray:
-        """Wait, then return the labels, uint8 (n, h, w), owned by the caller."""
+        """Wait, then return the labels, uint8 (n, h, w), owned by the caller.
+
+        Raises:
+            NotFiniteError: If the values that they are made of overflowed.
+            ModelError: If CUDA failed.
+        """
         if self._slot is not None:
             slot, self._slot = self._slot, None
             with self._health.watching("while labels were fetched"):
                 found = self._slots.fetch(slot, num_frames=self._num_frames, watched=self._watched)
                 # Behind the labels in the stream of the computation, so they are there as well.
                 objects = self._to_host()
+            if not found.is_finite:
+                raise NotFiniteError("the tensorrt engine", precision=self._precision)
             self._labels_nhw, self._infer_ms = found.labels_Nhw, found.spent_ms
             self._extras = Extras(cams_NHW=found.cams_Nhw, objects=objects)
         assert self._labels_nhw is not None, "the first result() raised"

@@ -33,12 +33,16 @@ def forward_cam(features_NKhw: "torch.Tensor", weight_CKkk: "torch.Tensor") -> "
     Returns:
         (N, C, h, w), 0 and more, in the unit of the logits: what the features add to the class.
     """
+    return _weighted(features_NKhw, weight_CKkk).relu()
+
+
+def _weighted(features_NKhw: "torch.Tensor", weight_CKkk: "torch.Tensor") -> "torch.Tensor":
     from torch.nn import functional
 
     rows_k = _inside(weight_CKkk, axis=2, length=int(features_NKhw.shape[2]))
     columns_k = _inside(weight_CKkk, axis=3, length=int(features_NKhw.shape[3]))
     taps_CKkk = weight_CKkk * rows_k[:, None] * columns_k
-    return functional.conv2d(features_NKhw, taps_CKkk.sum((2, 3), keepdim=True)).relu()
+    return functional.conv2d(features_NKhw, taps_CKkk.sum((2, 3), keepdim=True))
 
 
 def _inside(weight_CKkk: "torch.Tensor", *, axis: int, length: int) -> "torch.Tensor":
@@ -55,8 +59,18 @@ def head_cams(
 ) -> "torch.Tensor":
     """Return :func:`forward_cam` of all classes, from the head's own output where that has it.
 
-    The output of a head of one pixel is the map before its ReLU, plus the bias: then nothing has
-    to be computed twice.
+    See :func:`head_sums` for what is given.
+    """
+    return head_sums(head, features_NKhw, output_NChw).relu()
+
+
+def head_sums(
+    head: "nn.Conv2d", features_NKhw: "torch.Tensor", output_NChw: "torch.Tensor"
+) -> "torch.Tensor":
+    """Return the class activation maps of all classes before their ReLU (N, C, h, w).
+
+    The output of a head of one pixel is that, plus the bias: then nothing has to be computed twice.
+    Before the ReLU an overflow of the features can still be seen, behind it it may be zero.
 
     Args:
         head: The head.
@@ -64,10 +78,10 @@ def head_cams(
         output_NChw: What it returns.
     """
     if tuple(head.kernel_size) != (1, 1):
-        return forward_cam(features_NKhw, head.weight)
+        return _weighted(features_NKhw, head.weight)
     if head.bias is None:
-        return output_NChw.relu()
-    return (output_NChw - head.bias.view(1, -1, 1, 1)).relu()
+        return output_NChw
+    return output_NChw - head.bias.view(1, -1, 1, 1)
 
 
 @contextmanager

@@ -1,14 +1,20 @@
 """The GPU benchmark as far as no GPU is needed."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.bench_gpu import claims_of, host_ms, main, row_of
+from benchmarks.bench_gpu import claims_of, main, row_claim
+from benchmarks.gpu_bundles import FAMILIES, copy_bundle
 from benchmarks.gpu_extras import extra_claims
+from benchmarks.gpu_networks import Build, build_row, builds_of, network_rows, subjects
+from benchmarks.gpu_rows import host_ms, row_of
+from benchmarks.options import Options
 from losszero_rt.errors import ExitCode
+from tests.bundles import write_small_checkpoint
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -58,6 +64,54 @@ def test_the_gain_over_torch_is_a_claim(ours_ms: float, holds: bool) -> None:
     assert gain.holds is holds
     assert agreement.holds
     assert {claim.what: claim.absent for claim in rest if claim.value is None} == {
-        "sam, TensorRT fp16, one frame, p50": "no room",
+        "sam, tensorrt": "no room",
         "clip to file with h264_nvenc": "no session",
     }
+
+
+def test_a_row_says_how_it_was_made_and_what_it_is_worth() -> None:
+    row = row_of("tensorrt", "int8", np.array([2.0]), load_s=1)
+    told = row_claim({**row, "attention": "fused", "parity": {"n": 6, "miou": 0.7951}})
+    assert told.what == (
+        "shipped, tensorrt, int8, fused attention, batch 1, mIoU 0.795, p50 (p99 2.0 ms)"
+    )
+    assert told.value == 2.0
+
+
+def test_without_torchs_compiler_the_gain_is_absent_and_says_why() -> None:
+    found = figures(ours_ms=1.0, theirs_ms=2.0)
+    found["shipped"][0] = {"engine": "torch.compile", "precision": "fp16", "absent": "no Triton"}
+    gain = claims_of(found)[0]
+    assert (gain.value, gain.holds, gain.absent) == (None, None, "no Triton")
+
+
+def test_attention_is_compiled_both_ways_where_there_is_any(tmp_path: Path) -> None:
+    like = copy_bundle("night-ride", tmp_path / "like")
+    found = {one.name: one for one in subjects(Options(work=tmp_path), like=like)}
+    assert list(found) == list(FAMILIES)
+    assert "mask-rcnn" in found
+    assert not any(one.is_trained for one in found.values())
+    ways = {name: len(builds_of(found[name].make().network_spec)) for name in ("fpn", "segformer")}
+    assert ways == {"fpn": 1, "segformer": 2}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_trained_networks_take_the_places_of_families(tmp_path: Path) -> None:
+    write_small_checkpoint(tmp_path / "runs" / "mine")
+    like = copy_bundle("night-ride", tmp_path / "like")
+    options = Options(work=tmp_path, checkpoints=tmp_path / "runs")
+    (one,) = subjects(options, like=like)
+    assert (one.name, one.is_trained) == ("mine", True)
+    bundle = one.make()
+    inputs_NHWC = np.zeros((1, *bundle.input_spec.size, 3), np.uint8)
+    row = build_row(bundle, Build(precision="int8"), inputs_NHWC=inputs_NHWC, pictures=())
+    assert row["precision"] == "int8"
+    assert row["absent"], "no GPU to build on"
+    rows = network_rows(
+        options,
+        like=like,
+        inputs_NHWC=np.zeros((1, 8, 8, 3), np.uint8),
+        pictures=(),
+        device=torch.device("cpu"),
+    )
+    assert rows["mine"][0]["absent"].startswith("takes ")

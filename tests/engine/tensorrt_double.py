@@ -1,6 +1,7 @@
 """torch_tensorrt for machines without it: the operator that runs engines says what is bright.
 
-Its maps are what is dark and what is bright, every fourth place.
+Its maps are what is dark and what is bright, every fourth place; a frame of nothing but
+``TOO_MUCH`` makes them overflow.
 """
 
 import io
@@ -29,6 +30,7 @@ from tests.engine.simulated_gpu import SimulatedGpu, simulated
 
 VERSIONS = {"torch_tensorrt": "2.14.0", "tensorrt": "11.1.0.106"}
 STRIDE = 4
+TOO_MUCH = 201
 CAMS_SIZE = (SIZE[0] // STRIDE, SIZE[1] // STRIDE)
 HERE = Gpu(name="Test GPU", compute_capability=(9, 0), versions=VERSIONS)
 FACTS: dict[str, Any] = {
@@ -49,6 +51,7 @@ def _operator() -> Any:
         if len(engine) == 1:
             return [labels_NHW]
         bright_Nhw = red_NHW[:, ::STRIDE, ::STRIDE].half() / 256
+        bright_Nhw[(red_NHW == TOO_MUCH).all(2).all(1)] = torch.nan
         return [labels_NHW, torch.stack([1 - bright_Nhw, bright_Nhw], 1)]
 
     @execute_engine.register_fake

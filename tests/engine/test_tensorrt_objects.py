@@ -49,7 +49,7 @@ class SlotsAtOnce:
 
     def fetch(self, slot: torch.Tensor, *, num_frames: int, watched: bool = False) -> Fetched:
         labels_NHW = slot[:num_frames].to(torch.uint8).numpy()
-        return Fetched(labels_Nhw=labels_NHW, cams_Nhw=None, spent_ms=1.0)
+        return Fetched(labels_Nhw=labels_NHW, cams_Nhw=None, is_finite=True, spent_ms=1.0)
 
     def close(self) -> None:
         """Nothing is under way."""

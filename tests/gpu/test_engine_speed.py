@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.bench_gpu import compiled_labels, host_ms
+from benchmarks.gpu_rows import compiled_labels, host_ms
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine import Engine, EngineOptions, open_engine
 from tests.gpu.bundles import ride_inputs
