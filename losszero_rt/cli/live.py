@@ -28,7 +28,8 @@ SERVE_PLACE = "8080"
 
 _SECTIONS = {
     "Outputs": (
-        "--serve", "--show", "--record", "--segment-minutes", "--json", "--report", "--force",
+        "--serve", "--show", "--record", "--segment-minutes", "--max-record-mb", "--json",
+        "--report", "--force",
     ),
     "Page": ("--token", "--cert", "--key"),
     "Frames": ("--policy", "--deadline-ms", "--max-fps", "--max-loss"),
@@ -57,6 +58,11 @@ def output_options(function: Any) -> Any:
             "--token",
             metavar="SECRET",
             help="What viewers must know; one is made up for a page beyond this machine.",
+        ),
+        option(
+            "--max-record-mb",
+            type=float,
+            help="End the run when --record has so many megabytes, segments together.",
         ),
         option("--segment-minutes", type=float, help="Begin a new file of --record so often."),
         option("--record", type=PATH, metavar="FILE", help="Video to write, without sound."),

@@ -31,6 +31,8 @@ class LiveConfig(StreamConfig):
             no end.
         record: Video to write; None for none.
         segment_minutes: Begin a new file after so many minutes; None for one file.
+        max_record_mb: End the run when the recording has so many megabytes (10^6 bytes), all of
+            its files together; None for no limit.
         show: Show a window.
         serve: A page is served.
     """
@@ -48,13 +50,15 @@ class LiveConfig(StreamConfig):
     max_reconnects: int | None = None
     record: Path | None = None
     segment_minutes: float | None = None
+    max_record_mb: float | None = None
     show: bool = False
     serve: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require(self.batch == 1, "batch", "1 in a live run")
-        self._check_segments()
+        self._check_recording("segment_minutes", unit="minutes")
+        self._check_recording("max_record_mb", unit="megabytes")
         # They are checked on creation.
         _ = self.flow, self.opening
         if not (self.record or self.show or self.serve or self.json):
@@ -93,14 +97,15 @@ class LiveConfig(StreamConfig):
             max_pixels=self.max_pixels,
         )
 
-    def _check_segments(self) -> None:
-        minutes = self.segment_minutes
-        if minutes is None:
+    def _check_recording(self, name: str, *, unit: str) -> None:
+        """Check an option that is a length of recordings."""
+        length, option = getattr(self, name), f"--{name.replace('_', '-')}"
+        if length is None:
             return
-        self._require(0 < minutes < math.inf, "segment_minutes", "more than 0 minutes")
+        self._require(0 < length < math.inf, name, f"more than 0 {unit}")
         if self.record is None:
             raise UsageError(
-                f"--segment-minutes {minutes:g} without a recording",
-                accepted="--segment-minutes with --record FILE",
+                f"{option} {length:g} without a recording",
+                accepted=f"{option} with --record FILE",
                 remedy="add --record ride.mp4",
             )

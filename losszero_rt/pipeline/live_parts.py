@@ -109,6 +109,8 @@ def open_parts(
         page=setting.page,
         server=setting.server,
         window=window,
+        recording=recording,
+        max_bytes=None if config.max_record_mb is None else config.max_record_mb * 1e6,
         duration_s=config.duration_s,
         alone=config.is_page_alone,
     )

@@ -13,14 +13,16 @@ from losszero_rt.pipeline.live_figures import Reporter
 from losszero_rt.pipeline.live_outputs import LivePage
 from losszero_rt.pipeline.live_window import Window
 from losszero_rt.pipeline.progress import Progress
+from losszero_rt.pipeline.recording import Recording
 from losszero_rt.pipeline.signal_history import SignalHistory, no_signal_line
 from losszero_rt.stopping import StopSwitch
 from losszero_rt.timings import now_s
 
-Ending = Literal["", "signal", "duration", "window", "page", "failure"]
+Ending = Literal["", "signal", "duration", "size", "window", "page", "failure"]
 
 _LOOK_PERIOD_S = 0.04
 _PUBLISH_PERIOD_S = 0.2
+_MEASURE_PERIOD_S = 0.5
 # A source that gives frames ends with the first one beyond the duration, on a busy machine a little
 # later than by the clock. One that gives none ends by the clock.
 _GRACE_S = 0.5
@@ -37,6 +39,8 @@ class LiveWatch:
         page: Is told the figures.
         server: The thread that serves the page.
         window: Is kept alive, and says when there is no signal.
+        recording: Is measured where it may have so many bytes only.
+        max_bytes: The run ends when the recording has as many; None for no limit.
         duration_s: Length of the run from its first shown frame on, seconds; None for no limit.
             It is a little more where no frame comes, which would end it by its time.
         alone: Whether the page is all that anybody sees of the run.
@@ -58,15 +62,18 @@ class LiveWatch:
         page: LivePage | None,
         server: Background | None,
         window: Window | None,
+        recording: Recording | None,
+        max_bytes: float | None,
         duration_s: float | None,
         alone: bool,
     ) -> None:
         self._source, self._stop, self._progress = source, stop, progress
         self._reporter, self._page, self._server = reporter, page, server
         self._window, self._duration_s, self._alone = window, duration_s, alone
+        self._recording, self._max_bytes = recording, max_bytes
         self._start_s = now_s()
         self._has_shown = False
-        self._looked_s = self._published_s = 0.0
+        self._looked_s = self._published_s = self._measured_s = 0.0
         self._num_told = 0
         self.history = SignalHistory()
         self.ending: Ending = ""
@@ -135,7 +142,17 @@ class LiveWatch:
             return "window"
         if self._duration_s is not None and now - self._start_s >= self._duration_s + _GRACE_S:
             return "duration"
+        if self._is_recording_full(now):
+            return "size"
         if self._server is not None and not self._server.is_running and self.failure is None:
             self.failure = OutputError(f"the page is served no more: {self._server.error}")
             self._progress.warn(str(self.failure))
         return "page" if self.failure is not None and self._alone else ""
+
+    def _is_recording_full(self, now: float) -> bool:
+        if self._recording is None or self._max_bytes is None:
+            return False
+        if now - self._measured_s < _MEASURE_PERIOD_S:
+            return False
+        self._measured_s = now
+        return self._recording.num_bytes >= self._max_bytes

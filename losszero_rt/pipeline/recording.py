@@ -29,7 +29,7 @@ from losszero_rt.video import (
 )
 from losszero_rt.video.encoders import candidates
 from losszero_rt.video.muxing import longest_step
-from losszero_rt.video.output_path import format_of, part_of
+from losszero_rt.video.output_path import bytes_of, format_of, part_of
 
 # A segment of hours is read back at the speed of the disk.
 FINISH_TIMEOUT_S = 600.0
@@ -155,6 +155,8 @@ class Recording:
         self.failures: list[LossZeroError] = []
         self._endings: list[_Ending] = []
         self._number = 0
+        self._under_way: list[Path] = []
+        self._finished_bytes = 0
         self._longest_step = longest_step(format_of(path))
         self._origin_pts: int | None = None
         self._last_pts = 0
@@ -168,6 +170,11 @@ class Recording:
             self._let_go()
             raise
         self.codec = self._sink.codec
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that all of its files have by now; what encoders hold back is not among them."""
+        return self._finished_bytes + sum(map(bytes_of, self._under_way))
 
     def canvas(self) -> Planes:
         """Return planes to paint into, valid until :meth:`write`."""
@@ -253,12 +260,15 @@ class Recording:
             ending.wait()
             if ending.segment is not None:
                 self.finished.append(ending.segment)
+                self._under_way.remove(ending.segment.report.path)
+                self._finished_bytes += ending.segment.report.num_bytes
             if ending.error is not None:
                 self.failures.append(ending.error)
 
     def _open(self) -> VideoSink:
+        path = self._next_path()
         sink = VideoSink(
-            self._next_path(),
+            path,
             info=self._info,
             size=self._size,
             options=self._options,
@@ -266,6 +276,7 @@ class Recording:
             # Whoever restarts a recording that broke off wants both.
             put_aside=True,
         )
+        self._under_way.append(path)
         self.notes += tuple(line for line in sink.notes if line not in self.notes)
         return sink
 

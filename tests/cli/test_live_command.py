@@ -95,6 +95,21 @@ def test_segments_are_written_one_after_the_other(program: Program, tmp_path: Pa
     assert (again.code, "o-000.mkv exists" in again.error_line) == (5, True)
 
 
+@pytest.mark.parametrize("words", [(), ("--segment-minutes", 0.02)])
+def test_a_full_recording_ends_the_run(
+    program: Program, tmp_path: Path, words: tuple[object, ...]
+) -> None:
+    limit = ("--record", tmp_path / "o.mp4", "--max-record-mb", 0.3, "--crf", 10, *words)
+    program.done("live", RIDE, *limit, "--report", tmp_path / "r.json", *PLAIN)
+    report = read_json(tmp_path / "r.json")
+    assert report["live"]["ended_by"] == "size"
+    files = sorted(tmp_path.glob("*.mp4"))
+    assert len(files) == len(report["live"]["segments"])
+    assert (len(files) > 1) is bool(words)
+    assert 0.3e6 <= sum(path.stat().st_size for path in files) <= 1.2e6
+    assert sum(probe(path).frames for path in files) == report["frames"]["shown"]
+
+
 @pytest.mark.slow
 def test_figures_are_drawn_along_the_bottom(program: Program, tmp_path: Path) -> None:
     source = "lavfi:color=gray:size=640x360:rate=30"

@@ -99,7 +99,7 @@ def test_engines_take_uint8_pictures_and_give_int32_labels_and_half_maps(
     assert maps == ["HALF", [1, 6, height // 4, width // 4]]
 
 
-def test_maps_of_all_classes_add_three_layers(plans: dict[str, Any]) -> None:
+def test_maps_of_all_classes_add_one_sum(plans: dict[str, Any]) -> None:
     with_maps, without = plans["fpn"]["engines"][0], plans["labels alone"]["engines"][0]
     assert without["outputs"] == [["INT32", [1, 128, 224]]]
     added = {
@@ -107,7 +107,8 @@ def test_maps_of_all_classes_add_three_layers(plans: dict[str, Any]) -> None:
         for name, count in with_maps["kinds"].items()
         if count != without["kinds"].get(name, 0)
     }
-    assert added == {"constant:HALF": 1, "elementwise:HALF": 1, "activation:HALF": 1}
+    # Their ReLU is left out: behind it an overflow could not be told.
+    assert added == {"constant:HALF": 1, "elementwise:HALF": 1}
 
 
 def test_the_twin_ends_in_half_logits_at_the_decoders_stride(plans: dict[str, Any]) -> None:

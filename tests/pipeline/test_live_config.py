@@ -1,5 +1,6 @@
 """What a live run may be asked, and what is refused with a way out."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ OUT = Path("ride.mp4")
         ({"report": Path("r.json")}, "no output asked for"),
         ({"segment_minutes": 5, "serve": True}, "--record ride.mp4"),
         ({"segment_minutes": 0, "record": OUT}, "--segment-minutes"),
+        ({"max_record_mb": 5, "serve": True}, "--record ride.mp4"),
+        ({"max_record_mb": math.inf, "record": OUT}, "--max-record-mb"),
         ({"policy": "newest", "serve": True}, "all, latest, deadline"),
         ({"deadline_ms": 0.0, "serve": True}, "--deadline-ms"),
         ({"max_fps": float("nan"), "serve": True}, "--max-fps"),
