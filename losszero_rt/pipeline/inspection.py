@@ -35,12 +35,19 @@ class Check:
     Attributes:
         what: What it is, a few words.
         fault: What is wrong with it; empty when it is right.
-        found: What was found when it is right.
+        found: What was found when it is right, or why it was not tried.
+        tried: False for what cannot be tried on this machine.
     """
 
     what: str
     fault: str = ""
     found: str = ""
+    tried: bool = True
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether it is right; None if it was not tried."""
+        return not self.fault if self.tried else None
 
 
 def verify_model(name: str | Path) -> tuple[Model, list[Check]]:
@@ -103,7 +110,7 @@ def _held_check(model: Model, engine: str) -> Check:
         return _run_check(model, engine)
     if engine == "openvino" and isinstance(model, Bundle) and not holds(model, "fp32"):
         return Check(what=what, fault=why)
-    return Check(what=what, found=f"not tried here: {why}")
+    return Check(what=what, found=f"not tried here: {why}", tried=False)
 
 
 def _run_check(model: Model, engine: str) -> Check:
@@ -149,13 +156,15 @@ def _probe(kind: str, model: Model) -> np.ndarray:
 
 def verification_text(model: Model, checks: list[Check]) -> str:
     """Return the checks as lines, the verdict last."""
+    words = {True: "ok", False: "FAULT", None: "-"}
     lines = [f"{model.path}"]
     lines += [
-        f"  {'FAULT' if c.fault else 'ok':<6}{clean_text(f'{c.what:<18}{c.fault or c.found}')}"
-        for c in checks
+        f"  {words[c.ok]:<6}{clean_text(f'{c.what:<18}{c.fault or c.found}')}" for c in checks
     ]
     faults = sum(bool(check.fault) for check in checks)
-    return "\n".join([*lines, "verified" if not faults else f"UNVERIFIED: {faults} faults"])
+    untried = sum(not check.tried for check in checks)
+    verdict = f"UNVERIFIED: {faults} faults" if faults else "verified"
+    return "\n".join([*lines, f"{verdict}; {untried} not tried here" if untried else verdict])
 
 
 def verification_record(model: Model, checks: list[Check]) -> dict[str, Any]:
@@ -164,9 +173,7 @@ def verification_record(model: Model, checks: list[Check]) -> dict[str, Any]:
         "path": str(model.path),
         "sha256": model.sha256,
         "verified": not any(check.fault for check in checks),
-        "checks": [
-            {"what": c.what, "ok": not c.fault, "detail": c.fault or c.found} for c in checks
-        ],
+        "checks": [{"what": c.what, "ok": c.ok, "detail": c.fault or c.found} for c in checks],
     }
 
 

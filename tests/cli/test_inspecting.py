@@ -96,7 +96,10 @@ def test_what_this_program_does_not_run_is_told(program: Program, tmp_path: Path
     (bundle.path / "model.onnx").write_bytes(b"not opened")
     engines = {**bundle.engines, "onnx": {"graph": "model.onnx"}}
     outcome = program("verify", seal(replace(bundle, engines=engines)).path)
-    assert "not tried here: other runtimes run it" in outcome.out
+    assert "  -     onnx runs         not tried here: other runtimes run it" in outcome.out
+    assert outcome.out.rstrip().endswith("1 not tried here")
+    checks = json.loads(program("verify", bundle.path, "--json").out)["checks"]
+    assert {check["what"]: check["ok"] for check in checks}["onnx runs"] is None
 
 
 def test_other_weights_than_those_compared_with_are_not_verified(
