@@ -15,11 +15,12 @@ import signal
 import sys
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,7 +30,6 @@ from benchmarks.program import ProgramError, read_report, start_program
 from benchmarks.record import Claim, Outcome, conduct
 from benchmarks.stamps import (
     NUM_CODES,
-    StampedCamera,
     camera,
     sent_before,
     show_plain_stream,
@@ -171,7 +171,13 @@ class Watched:
     seen_share: float
 
 
-def watch(driver: Any, *, source: StampedCamera, length_s: float, quick: bool) -> Watched:
+class Sender(Protocol):
+    """What sends stamped pictures, and remembers when: :attr:`StampedCamera.sent`."""
+
+    sent: deque[tuple[int, float]]
+
+
+def watch(driver: Any, *, source: Sender, length_s: float, quick: bool) -> Watched:
     """Return what a browser sees in some seconds."""
     offset_ms = clock_offset_ms(driver)
     start_reading(driver)

@@ -24,10 +24,11 @@ _BAND = (0.6, 0.7)
 _ACROSS = (0.4, 0.95)
 
 # Reads the stamp of every new picture in the frame of animation that shows it, from the page's
-# canvas, or from an image where the page was given one.
+# canvas, or from an image or a video where the page has one.
 _READER = """
 const [numBlocks, low, high, line] = arguments;
-const image = document.images[0], canvas = document.getElementById('picture');
+const image = document.images[0] || document.querySelector('video');
+const canvas = document.getElementById('picture');
 const strip = new OffscreenCanvas(numBlocks, 1).getContext('2d', {willReadFrequently: true});
 window.stamps = [];
 let last = null;
@@ -40,8 +41,8 @@ function codeOf(source, width, height) {
   return bits.reduce((sum, bit, place) => sum + (bit << place), 0);
 }
 function look() {
-  const fresh = image ? codeOf(image, image.naturalWidth, image.naturalHeight)
-    : canvas.dataset.drawn;
+  const fresh = image ? codeOf(image, image.naturalWidth || image.videoWidth,
+    image.naturalHeight || image.videoHeight) : canvas.dataset.drawn;
   if (fresh !== last) {
     const code = image ? fresh : codeOf(canvas, canvas.width, canvas.height);
     const unixMs = performance.timeOrigin + performance.now();
