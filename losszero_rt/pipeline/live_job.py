@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from losszero_rt.engine import open_model
-from losszero_rt.errors import LossZeroError, UsageError
+from losszero_rt.errors import LossZeroError, OutputError, UsageError
 from losszero_rt.pipeline.jobs import check_side_file
 from losszero_rt.pipeline.lane import Background
 from losszero_rt.pipeline.live_config import LiveConfig
@@ -55,7 +55,11 @@ def run_live(
         model = open_model(config.model, allow_unverified=config.allow_unverified)
         model.classmap.ids_of((*config.classes, *([config.cam] if config.cam else ())))
         with LiveRun(config, model=model, progress=progress, page=page, server=server) as run:
-            source = _source_of(place, config=config, run=run, stop=stop, progress=progress)
+            try:
+                source = _source_of(place, config=config, run=run, stop=stop, progress=progress)
+            except OutputError as error:  # the page ended while it was all that anybody saw
+                run.fail(error)
+                source = None
             if source is None:
                 return run.finish(None, stop=stop)
             try:

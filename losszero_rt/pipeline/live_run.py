@@ -154,6 +154,10 @@ class LiveRun:
         )
         return self._result(source, feed=feed, parts=parts, ledger=ledger, stop=stop)
 
+    def fail(self, error: LossZeroError) -> None:
+        """Take in what went wrong before there was a source; it is told at the end."""
+        self._failures.append(error)
+
     def finish(self, result: SourceResult | None, *, stop: StopSwitch) -> dict[str, Any]:
         """Build the report, write it where it was asked for, and decide the exit code.
 

@@ -16,7 +16,7 @@ from losszero_rt.timings import now_s
 from losszero_rt.video import LiveOptions, parse_address
 from tests.media import read_clip, read_index
 from tests.pipeline.live_doubles import HeardProgress, ScriptedSource, numbered_frame
-from tests.pipeline.test_live_run import AS_IT_IS, run
+from tests.pipeline.live_runs import AS_IT_IS, run
 from tests.waiting import until
 
 # Much longer than a run may take to end, and short enough to fail in.

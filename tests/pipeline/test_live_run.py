@@ -3,20 +3,15 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
-from losszero_rt.engine import open_model
 from losszero_rt.errors import ExitCode, ModelError
 from losszero_rt.frame import StreamItem
 from losszero_rt.livestate import PictureChoice
-from losszero_rt.pipeline.live_config import LiveConfig
-from losszero_rt.pipeline.live_run import LiveRun
 from losszero_rt.stopping import StopSwitch
 from losszero_rt.video import probe
 from tests.media import read_clip, read_index
@@ -30,36 +25,7 @@ from tests.pipeline.live_doubles import (
     SeenPage,
     numbered_frame,
 )
-
-PLAIN: dict[str, Any] = {"legend": False, "hud": False, "policy": "all", "crf": 18}
-AS_IT_IS: dict[str, Any] = {**PLAIN, "alpha": 0.0}
-
-
-def run(
-    source: ScriptedSource,
-    *,
-    bundle: Path,
-    page: SeenPage | None = None,
-    progress: HeardProgress | None = None,
-    stop: StopSwitch | None = None,
-    **options: Any,
-) -> dict[str, Any]:
-    """Run a source; return the report, which fits its schema."""
-    config = LiveConfig(**{"serve": page is not None, **options})
-    model, switch = open_model(str(bundle)), stop or StopSwitch()
-    progress = progress or HeardProgress()
-    with LiveRun(config, model=model, progress=progress, page=page) as live:
-        report = live.finish(live.process(source, stop=switch), stop=switch)
-    schema = json.loads((files("losszero_rt") / "schema" / "report.schema.json").read_text())
-    jsonschema.validate(report, schema)
-    frames = report["frames"]
-    settled = frames["shown"] + frames["late"] + frames["dropped"] + frames["corrupt"]
-    assert settled == frames["read"]
-    return report
-
-
-def numbers(path: Path) -> list[int]:
-    return [read_index(frame.planes) for frame in read_clip(path)[1]]
+from tests.pipeline.live_runs import AS_IT_IS, PLAIN, numbers, run
 
 
 def test_every_frame_is_recorded_and_reported(glowing: Path, tmp_path: Path) -> None:
