@@ -17,3 +17,18 @@ def num_cores(*, cgroup_limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
         return max(1, min(allowed or 1, round(int(quota) / int(period))))
     except (OSError, ValueError):
         return allowed or 1
+
+
+def num_physical_cores(*, cpus: Path = Path("/sys/devices/system/cpu")) -> int:
+    """Return the cores that this process may use, those that share one physical core counted once.
+
+    Args:
+        cpus: Folder of Linux that says which do; where it does not, every core counts.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return num_cores()
+    places = [cpus / f"cpu{n}/topology/thread_siblings_list" for n in os.sched_getaffinity(0)]
+    try:
+        return min(num_cores(), len({place.read_text() for place in places}))
+    except OSError:
+        return num_cores()

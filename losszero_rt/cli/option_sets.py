@@ -40,7 +40,13 @@ def parse_classes(_: click.Context, __: click.Parameter, value: str) -> tuple[st
 def engine_options(function: Any) -> Any:
     """Add the options that choose a model and how it runs."""
     for add in (
-        option("--threads", type=int, default=0, help="CPU threads; 0 means every core."),
+        option(
+            "--threads",
+            type=int,
+            default=0,
+            help="CPU threads; 0 means every core, or every physical one where the CPU engine is "
+            "faster so.",
+        ),
         option(
             "--streams",
             type=int,

@@ -1,13 +1,13 @@
-"""Which precision and how many streams are fastest on this machine: measured once, remembered.
+"""Which precision, streams and threads are fastest on this machine: measured once, remembered.
 
-Arithmetic that is fast on one CPU is slow on another, and one frame on all threads may be slower
-or faster than a frame a thread. So the first start with a bundle compiles what is worth trying,
-runs it in turn for a moment, and leaves what it found in the user's cache. A slow machine may
-need more starts than one: what was compiled lies in the cache then, and what was clearly slower
-in one of them is not tried again, so each gets further; after a few what was found so far has to
-do. Until then the usual graph runs at every start, whatever half a measurement says of it: two runs
-of one clip are to have the same labels. Whoever names precision and streams gets just these, and
-nothing is measured.
+Arithmetic that is fast on one CPU is slow on another, one frame on all threads may be slower or
+faster than a frame a thread, and so may two threads on one physical core. So the first start with
+a bundle compiles what is worth trying, runs it in turn for a moment, and leaves what it found in
+the user's cache. A slow machine may need more starts than one: what was compiled lies in the cache
+then, and what was clearly slower in one of them is not tried again, so each gets further; after a
+few what was found so far has to do. Until then the usual graph runs at every start, whatever half a
+measurement says of it: two runs of one clip are to have the same labels. Whoever names precision,
+streams and threads gets just these, and nothing is measured.
 """
 
 import hashlib
@@ -23,13 +23,14 @@ from losszero_rt.bundle import Bundle
 from losszero_rt.bundle.sidecar import read_sidecar
 from losszero_rt.caches import cache_folder
 from losszero_rt.engine.openvino_blobs import compile_cached
+from losszero_rt.engine.openvino_candidates import candidates, label_of
 from losszero_rt.engine.openvino_facts import import_openvino
-from losszero_rt.engine.openvino_graphs import GraphSpec, proved_precisions, require_offered
+from losszero_rt.engine.openvino_graphs import GraphSpec
 from losszero_rt.engine.openvino_race import Race
 from losszero_rt.engine.openvino_remembered import CACHE, SENSELESS
 from losszero_rt.engine.openvino_starts import Times, clearly_best, is_beaten, times_of
 from losszero_rt.engine.protocol import EngineOptions, Precision
-from losszero_rt.errors import ModelError, OutputError
+from losszero_rt.errors import OutputError
 from losszero_rt.timings import now_s
 
 # What measuring may add to the first start, beside the one graph that is compiled anyway. On two
@@ -53,6 +54,7 @@ class Choice:
     Attributes:
         precision: Arithmetic.
         streams: Frames worked on side by side.
+        threads: CPU threads, shared out among them.
         chosen_by: ``asked`` if nothing was left to choose, ``default`` if nothing can be kept of
             a measurement or there was no time to finish it, else ``measured`` or ``remembered``.
         ms: Milliseconds a frame of everything that was tried; empty without a measurement.
@@ -60,20 +62,18 @@ class Choice:
 
     precision: Precision
     streams: int
+    threads: int
     chosen_by: ChosenBy
     ms: Mapping[str, float] = field(default_factory=dict)
 
 
-def choose(
-    core: Any, bundle: Bundle, *, options: EngineOptions, threads: int, say: Say
-) -> tuple[Choice, Any]:
-    """Settle precision and streams, and compile what was settled on.
+def choose(core: Any, bundle: Bundle, *, options: EngineOptions, say: Say) -> tuple[Choice, Any]:
+    """Settle precision, streams and threads, and compile what was settled on.
 
     Args:
         core: OpenVINO's.
         bundle: Holds the graphs.
         options: What the caller asks; ``auto`` and 0 leave the choice to us.
-        threads: CPU threads.
         say: Hears why nothing can be remembered, and when the choice was not settled.
 
     Returns:
@@ -82,9 +82,8 @@ def choose(
     Raises:
         ModelError: If the bundle cannot run here in what was asked for.
     """
-    precisions, streams = precisions_of(bundle, options), streams_of(options, threads)
-    specs = [_spec(p, s, options, threads) for p in precisions for s in streams]
-    choice = Choice(precision=precisions[0], streams=streams[0], chosen_by="asked")
+    specs = candidates(bundle, options)
+    spec, choice = specs[0], _choice_of(specs[0], chosen_by="asked")
     if len(specs) > 1:
         try:
             path = _place(core, bundle, options=options, specs=specs)
@@ -92,11 +91,10 @@ def choose(
             say(f"not measured, as nothing can be remembered: {error}")
             choice = replace(choice, chosen_by="default")
         else:
-            remembered = recall(path, precisions=precisions, streams=streams)
+            remembered = recall(path, specs=specs)
             if remembered is None:
                 return _go_on(core, bundle, path=path, specs=specs, options=options, say=say)
-            choice = remembered
-    spec = _spec(choice.precision, choice.streams, options, threads)
+            spec, choice = remembered
     return choice, compile_cached(core, bundle, spec=spec, say=say)
 
 
@@ -111,55 +109,23 @@ def _go_on(
 ) -> tuple[Choice, Any]:
     """Measure what earlier starts have not settled, choose, and remember it."""
     rounds, starts = _so_far(path)
-    left = [s for s in specs if s == specs[0] or not is_beaten(label_of(s), rounds)]
+    usual = specs[0]
+    names = {label_of(spec, usual=usual): spec for spec in specs}
+    left = [s for name, s in names.items() if s == usual or not is_beaten(name, rounds)]
     choice, compiled = measure(core, bundle, specs=left, options=options, say=say)
     rounds.append(choice.ms)
     if choice.chosen_by == "default" and starts + 1 < NUM_STARTS_MAX:
-        say(f"{UNSETTLED}: {label_of(specs[0])} until a start has the time; --precision names one")
+        say(f"{UNSETTLED}: {label_of(usual)} until a start has the time; --precision names one")
     elif choice.chosen_by == "default":
-        names = {label_of(spec): spec for spec in specs}
-        best = clearly_best(list(names), now=label_of(specs[0]), rounds=rounds)
+        best = clearly_best(list(names), now=label_of(usual), rounds=rounds)
         if best is not None:
-            choice = replace(choice, precision=names[best].precision, streams=names[best].streams)
+            choice = _choice_of(names[best], chosen_by="default")
             compiled = compile_cached(core, bundle, spec=names[best], say=say)
     choice = replace(choice, ms={name: ms for times in rounds for name, ms in times.items()})
     record = {"name": bundle.name, "bundle": bundle.sha256, "batch": options.batch}
     record |= {"starts": starts + 1, "rounds": rounds}
     _remember(path, {**record, **asdict(choice)}, say=say)
     return choice, compiled
-
-
-def precisions_of(bundle: Bundle, options: EngineOptions) -> tuple[Precision, ...]:
-    """Return the precisions to choose among, the usual one first.
-
-    Raises:
-        ModelError: If what was asked for cannot run here.
-    """
-    if options.precision == "auto":
-        proved = proved_precisions(bundle)
-        # The usual one, then int8: should time run out, only what was never fast is left out.
-        return (proved[0], *sorted(proved[1:], key=lambda p: p != "int8"))
-    require_offered(bundle, options.precision)
-    return (options.precision,)
-
-
-def streams_of(options: EngineOptions, threads: int) -> tuple[int, ...]:
-    """Return the numbers of streams to choose among, the usual one first.
-
-    One a thread, as far as requests go round, makes the most of a CPU; a single frame at a time
-    needs them all.
-
-    Raises:
-        ModelError: If more streams than threads are asked for.
-    """
-    if options.streams > threads:
-        raise ModelError(
-            f"{options.streams} streams on {threads} threads", accepted=f"1 to {threads}, or 0"
-        )
-    if options.streams:
-        return (options.streams,)
-    usual = min(threads, options.num_requests)
-    return tuple(dict.fromkeys((usual, max(1, usual // 2), 1)))
 
 
 def measure(
@@ -170,7 +136,7 @@ def measure(
     options: EngineOptions,
     say: Say,
 ) -> tuple[Choice, Any]:
-    """Compile what fits into the time and run it in turn: precisions first, then streams.
+    """Compile what fits into the time and run it in turn: precisions, then streams, then threads.
 
     Args:
         core: OpenVINO's.
@@ -186,8 +152,8 @@ def measure(
     race.enter(specs[0], lambda: compile_cached(core, bundle, spec=specs[0], say=say))
     until_s, best = now_s() + BUDGET_S, specs[0]
     chosen_by: ChosenBy = "measured"
-    for fixed in ("streams", "precision"):
-        group = [spec for spec in specs if getattr(spec, fixed) == getattr(best, fixed)]
+    for varied in ("precision", "streams", "threads"):
+        group = [s for s in specs if replace(s, **{varied: getattr(best, varied)}) == best]
         entered = [best]
         for spec in group:
             if spec != best and not race.has_time(until_s):
@@ -200,19 +166,11 @@ def measure(
         best = race.winner(entered, margin=MARGIN)
     if chosen_by == "default":
         best = specs[0]
-    ms = {label_of(spec): round(value, 3) for spec, value in race.ms.items()}
-    choice = Choice(precision=best.precision, streams=best.streams, chosen_by=chosen_by, ms=ms)
-    return choice, race.compiled(best)
+    ms = {label_of(spec, usual=specs[0]): round(value, 3) for spec, value in race.ms.items()}
+    return _choice_of(best, chosen_by=chosen_by, ms=ms), race.compiled(best)
 
 
-def label_of(spec: GraphSpec) -> str:
-    """Return what a person calls a graph, such as ``int8, 2 streams``."""
-    return f"{spec.precision}, {spec.streams} stream{'s' if spec.streams > 1 else ''}"
-
-
-def recall(
-    path: Path, *, precisions: tuple[Precision, ...], streams: tuple[int, ...]
-) -> Choice | None:
+def recall(path: Path, *, specs: list[GraphSpec]) -> tuple[GraphSpec, Choice] | None:
     """Return what earlier starts found, if it may still be chosen; None where to measure."""
     if not path.is_file():
         return None
@@ -220,22 +178,25 @@ def recall(
         record, _ = read_sidecar(path)
         if record["chosen_by"] != "measured" and record["starts"] < NUM_STARTS_MAX:
             return None
-        precision, num_streams = record["precision"], record["streams"]
+        found = record["precision"], record["streams"], record["threads"]
         ms = {str(label): float(value) for label, value in record["ms"].items()}
     except SENSELESS:
         return None
-    if precision not in precisions or num_streams not in streams:
-        return None
-    return Choice(precision=precision, streams=num_streams, chosen_by="remembered", ms=ms)
+    for spec in specs:
+        if (spec.precision, spec.streams, spec.threads) == found:
+            return spec, _choice_of(spec, chosen_by="remembered", ms=ms)
+    return None
 
 
-def _spec(precision: Precision, streams: int, options: EngineOptions, threads: int) -> GraphSpec:
-    return GraphSpec(
-        precision=precision,
-        batch=options.batch,
-        cams=options.cams,
-        threads=threads,
-        streams=streams,
+def _choice_of(
+    spec: GraphSpec, *, chosen_by: ChosenBy, ms: Mapping[str, float] | None = None
+) -> Choice:
+    return Choice(
+        precision=spec.precision,
+        streams=spec.streams,
+        threads=spec.threads,
+        chosen_by=chosen_by,
+        ms=ms or {},
     )
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from losszero_rt.bundle import Bundle
-from losszero_rt.cores import num_cores
 from losszero_rt.engine.openvino_choice import choose
 from losszero_rt.engine.openvino_facts import (
     executed_precision,
@@ -134,10 +133,7 @@ class OpenVinoEngine:
             raise ModelError(fault, accepted="a bundle with an OpenVINO graph, on a CPU")
         ov = import_openvino()
         core = openvino_core()
-        threads = options.threads or num_cores()
-        choice, compiled = choose(
-            core, bundle, options=options, threads=threads, say=say or (lambda _: None)
-        )
+        choice, compiled = choose(core, bundle, options=options, say=say or (lambda _: None))
         requests = [compiled.create_infer_request() for _ in range(options.num_requests)]
         cams_size = bundle.cams_size if options.cams else None
         _check_ports(compiled, bundle, batch=options.batch, cams_size=cams_size)
@@ -156,7 +152,7 @@ class OpenVinoEngine:
             input_size=bundle.input_spec.size,
             labels_size=bundle.labels_size,
             batch=options.batch,
-            threads=threads,
+            threads=choice.threads,
             streams=choice.streams,
             chosen_by=choice.chosen_by,
             version=str(ov.__version__),

@@ -18,7 +18,7 @@ from losszero_rt.bundle import Bundle
 from losszero_rt.cores import num_cores
 from losszero_rt.engine.eager_engine import to_objects
 from losszero_rt.engine.openvino_blobs import compile_cached
-from losszero_rt.engine.openvino_choice import precisions_of, streams_of
+from losszero_rt.engine.openvino_candidates import precisions_of, streams_of
 from losszero_rt.engine.openvino_engine import (
     OpenVinoEngine,
     OpenVinoTicket,

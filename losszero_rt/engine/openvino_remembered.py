@@ -5,6 +5,7 @@ from typing import Any
 from losszero_rt.bundle import find_bundle, list_bundles
 from losszero_rt.bundle.sidecar import read_sidecar
 from losszero_rt.caches import cache_folder
+from losszero_rt.engine.openvino_candidates import counted
 from losszero_rt.errors import LossZeroError, ModelError, OutputError
 
 CACHE = "openvino-choices"
@@ -44,8 +45,10 @@ def _shipped_digests() -> set[str]:
 
 
 def _line(record: dict[str, Any]) -> str:
-    precision, count = record["precision"], int(record["streams"])
-    streams = f"{count} stream{'s' if count > 1 else ''}"
-    ms = record["ms"].get(f"{precision}, {streams}")
+    precision = record["precision"]
+    streams = counted(int(record["streams"]), "stream")
+    threads = counted(int(record["threads"]), "thread")
+    name = f"{precision}, {streams}"
+    ms = record["ms"].get(f"{name}, {threads}", record["ms"].get(name))
     speed = "" if ms is None else f" at {float(ms):.1f} ms a frame"
-    return f"{record['name']} batch {record['batch']} in {precision} on {streams}{speed}"
+    return f"{record['name']} batch {record['batch']} in {precision} on {streams}, {threads}{speed}"

@@ -29,7 +29,8 @@ class EngineOptions:
         precision: Wanted arithmetic; ``auto`` lets the engine choose the fastest that is exact
             enough on this device.
         batch: Frames a submission; the graph is static, a short last batch is padded.
-        threads: CPU threads for the engine; 0 lets the engine use every core it may.
+        threads: CPU threads for the engine; 0 lets the engine use every core it may, or one thread
+            a physical core where it finds that to be faster.
         streams: Frames that a CPU engine works on side by side, its threads shared out among
             them; 0 lets it measure what is fastest here.
         num_requests: How many submissions may be under way at once.

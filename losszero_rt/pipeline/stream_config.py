@@ -23,7 +23,7 @@ class StreamConfig:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: Arithmetic, or ``auto``.
         batch: Frames a submission; 0 lets the engine choose.
-        threads: CPU threads in all; 0 means every core.
+        threads: CPU threads in all; 0 means every core, or the CPU engine measures it.
         streams: Frames that the CPU engine works on side by side; 0 for what is fastest here.
         classes: Names of the classes to colour; empty means all but the background.
         alpha: Weight of the colour, 0..1.

@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 
 from losszero_rt.bundle import Bundle, find_bundle
-from losszero_rt.engine import EngineInfo, EngineOptions, engine_facts, open_engine
+from losszero_rt.engine import (
+    EngineInfo,
+    EngineOptions,
+    engine_facts,
+    open_engine,
+)
 from losszero_rt.engine import openvino_choice as choosing
 from losszero_rt.engine.openvino_blobs import compile_cached
-from losszero_rt.engine.openvino_choice import (
-    UNSETTLED,
-    Choice,
+from losszero_rt.engine.openvino_candidates import (
     label_of,
     precisions_of,
     streams_of,
 )
+from losszero_rt.engine.openvino_choice import UNSETTLED, Choice
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.engine.openvino_graphs import GraphSpec
@@ -65,7 +69,7 @@ def test_what_was_found_is_what_runs(bundle: Bundle, cache: Path) -> None:
     shipped = {**record, "name": ships.name, "bundle": ships.sha256}
     path.write_text(json.dumps({**shipped, "precision": "fp32", "streams": 1}))
     (line,) = engine_facts()["openvino"]["measured"]
-    assert line.startswith("night-ride batch 1 in fp32 on 1 stream")
+    assert line.startswith("night-ride batch 1 in fp32 on 1 stream, 2 threads")
 
 
 def test_nothing_is_measured_where_all_is_asked(bundle: Bundle, cache: Path) -> None:
@@ -188,7 +192,11 @@ class Starts:
         self.tried.append([label_of(spec) for spec in specs])
         usual = specs[0]
         choice = Choice(
-            precision=usual.precision, streams=usual.streams, chosen_by="default", ms=self._times
+            precision=usual.precision,
+            streams=usual.streams,
+            threads=usual.threads,
+            chosen_by="default",
+            ms=self._times,
         )
         return choice, compile_cached(core, bundle, spec=usual, say=say)
 

@@ -23,7 +23,7 @@ from export.labelled import LabelledPicture
 from export.provenance import digest_of
 from losszero_rt.bundle import CARD_NAME, Bundle
 from losszero_rt.engine import EngineOptions
-from losszero_rt.engine.openvino_choice import precisions_of
+from losszero_rt.engine.openvino_candidates import precisions_of
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
 from losszero_rt.engine.openvino_facts import (
     import_openvino,
