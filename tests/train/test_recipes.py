@@ -6,6 +6,7 @@ from train.config import LITE0_INPUT, TrainConfig
 from train.encoder_weights import OFFLINE_ENCODER, input_statistics
 from train.fitting import with_classes, with_epochs
 from train.recipes import RECIPES, recipe
+from train.reproduce import RECEIPTS
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -43,6 +44,25 @@ def test_the_shipped_recipe_is_what_it_was() -> None:
         assert (config.lane_paste_rate, config.vehicle_paste_rate) == (0.25, 0.25)
         assert (config.precision, config.accumulate, config.patience) == ("fp32", 1, None)
         assert (config.schedule, config.frozen_stages, config.ema_decay) == ("cosine", 2, 0.995)
+
+
+def test_the_last_stages_of_the_shipped_model_are_what_they_were() -> None:
+    whole = recipe("night-ride-whole")
+    free, wary, last = (recipe(f"night-ride-{name}") for name in ("free", "wary", "last"))
+    stages = (free, wary, last)
+    assert [one.num_epochs for one in stages] == [10, 8, 8]
+    assert [one.learning_rate for one in stages] == [8e-4, 8e-4, 6e-4]
+    assert [one.loss.classes[0] for one in stages] == [1.0, 1.6, 2.0]
+    assert [one.frozen_stages for one in stages] == [0, 2, 2]
+    assert [one.seed for one in stages] == [11, 23, 37]
+    for one in stages:
+        assert one.loss.classes[1:] == whole.loss.classes[1:]
+        assert (one.ema_decay, one.shares) == (0.997, whole.shares)
+        assert one.phases[0].crop_size == (384, 672)
+        assert one.phases[0].scale == (0.7, 1.4)
+    receipt = RECEIPTS["night-ride"]
+    assert receipt.averaged == ("night-ride-wary", "night-ride-last")
+    assert dict(receipt.shifts) == {"road": -0.3, "lane mark": -0.3}
 
 
 def test_the_predecessors_numbers_are_kept() -> None:
