@@ -11,6 +11,7 @@ from export.engine_request import EngineRequest
 from export.quantising import check_precision
 from export.tensorrt_parity import ProofRequest, prove_in_child
 from losszero_rt.bundle import Bundle, seal
+from losszero_rt.engine.engine_files import OUTPUTS
 from losszero_rt.engine.engine_trust import record_trust
 from losszero_rt.engine.tensorrt_engine import find_gpu, import_tensorrt
 from losszero_rt.errors import ModelError
@@ -107,6 +108,7 @@ def requests_of(bundle: Bundle, *, config: ExportConfig) -> dict[str, EngineRequ
 def facts_of(request: EngineRequest, found: dict[str, Any]) -> dict[str, Any]:
     """Return what is recorded of an engine: what was asked for beside what was found."""
     return {
+        "outputs": OUTPUTS,
         "batch": request.batch,
         "precision": request.precision,
         "attention": request.attention,

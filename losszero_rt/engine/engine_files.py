@@ -24,6 +24,8 @@ CACHE = "tensorrt-engines"
 # A cached engine gives the labels of the eager network on drawn rides, this share of the pixels.
 AGREEMENT_MIN = 0.99
 NONE_HERE = "no TensorRT engine in this bundle"
+# What an engine gives: 2 since its maps come before their ReLU, which shows an overflow.
+OUTPUTS = 2
 # An engine is bound to both of these to the last digit.
 BOUND_VERSIONS = ("torch_tensorrt", "tensorrt")
 
@@ -58,6 +60,7 @@ class EngineFile:
         built_for: GPU and versions it is bound to.
         cams_size: (height, width) of the class activation maps it gives beside the labels; None
             where it gives labels alone.
+        outputs: Which outputs it gives, see :data:`OUTPUTS`.
         proof: What it was compared by where no export proved it; empty in a bundle, whose parity
             record says it.
     """
@@ -69,6 +72,7 @@ class EngineFile:
     precision: str
     built_for: Gpu
     cams_size: tuple[int, int] | None = None
+    outputs: int = OUTPUTS
     proof: str = ""
 
 
@@ -163,6 +167,8 @@ def misfit(file: EngineFile, *, gpu: Gpu) -> str:
     built = file.built_for
     if (built.name, built.compute_capability) != (gpu.name, gpu.compute_capability):
         return f"{file.name} was built on {_gpu_text(built)}, the GPU here is {_gpu_text(gpu)}"
+    if file.outputs != OUTPUTS:
+        return f"{file.name} gives outputs of version {file.outputs}, this program reads {OUTPUTS}"
     for library in BOUND_VERSIONS:
         if built.versions.get(library) != gpu.versions.get(library):
             return (
@@ -207,7 +213,7 @@ def _file_of(facts: Any, *, name: str, sha256: str, read: Callable[[], bytes]) -
             driver=str(facts.get("driver", "")),
         )
         batch, precision = int(facts["batch"]), str(facts["precision_found"])
-        size = facts.get("cams_size")
+        size, outputs = facts.get("cams_size"), int(facts.get("outputs", 1))
         cams_size = None if size is None else (int(size[0]), int(size[1]))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
@@ -223,6 +229,7 @@ def _file_of(facts: Any, *, name: str, sha256: str, read: Callable[[], bytes]) -
         precision=precision,
         built_for=built_for,
         cams_size=cams_size,
+        outputs=outputs,
     )
 
 

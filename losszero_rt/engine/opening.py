@@ -89,7 +89,8 @@ def _choose_without_gpu(bundle: Bundle, *, options: EngineOptions) -> tuple[Engi
     if set(bundle.engines) == {"tensorrt"}:
         return "tensorrt", ""
     is_idle = options.device == "auto" and has_nvidia_driver()
-    return "openvino", f"openvino engine on the CPU: {why_no_gpu()}" if is_idle else ""
+    why = why_no_gpu() if is_idle else ""
+    return "openvino", f"openvino engine on the CPU: {why}" if why else ""
 
 
 def _open_tensorrt(bundle: Bundle, *, options: EngineOptions, say: Callable[[str], None]) -> Engine:

@@ -1,5 +1,7 @@
 """What may run of a bundle on this machine: every precision, streams and threads worth trying."""
 
+from dataclasses import replace
+
 from losszero_rt.bundle import Bundle
 from losszero_rt.cores import num_cores, num_physical_cores
 from losszero_rt.engine.openvino_graphs import GraphSpec, proved_precisions, require_offered
@@ -17,6 +19,8 @@ def candidates(bundle: Bundle, options: EngineOptions) -> list[GraphSpec]:
     Raises:
         ModelError: If what was asked for cannot run here.
     """
+    counts = threads_of(options)
+    streams_of(options, counts[0])  # refuses a wish for more than there are threads
     return [
         GraphSpec(
             precision=precision,
@@ -25,10 +29,33 @@ def candidates(bundle: Bundle, options: EngineOptions) -> list[GraphSpec]:
             threads=threads,
             streams=streams,
         )
-        for threads in threads_of(options)
+        for threads in counts
+        if options.streams <= threads
         for precision in precisions_of(bundle, options)
         for streams in streams_of(options, threads)
     ]
+
+
+def beside(best: GraphSpec, specs: list[GraphSpec], *, varied: str) -> list[GraphSpec]:
+    """Return the graphs that differ from one in a single respect, itself among them, in order.
+
+    Args:
+        best: What runs so far.
+        specs: All candidates.
+        varied: ``precision``, ``streams`` or ``threads``; with other threads there may not be as
+            many streams, and then the next number of them is taken.
+    """
+    if varied != "threads":
+        return [s for s in specs if replace(s, **{varied: getattr(best, varied)}) == best]
+    alike = [spec for spec in specs if spec.precision == best.precision]
+    by_threads = {
+        threads: min(
+            (spec for spec in alike if spec.threads == threads),
+            key=lambda spec: abs(spec.streams - best.streams),
+        )
+        for threads in dict.fromkeys(spec.threads for spec in alike)
+    }
+    return list(by_threads.values())
 
 
 def threads_of(options: EngineOptions) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from losszero_rt.bundle import Bundle
 from losszero_rt.bundle.sidecar import read_sidecar
 from losszero_rt.caches import cache_folder
 from losszero_rt.engine.openvino_blobs import compile_cached
-from losszero_rt.engine.openvino_candidates import candidates, label_of
+from losszero_rt.engine.openvino_candidates import beside, candidates, label_of
 from losszero_rt.engine.openvino_facts import import_openvino
 from losszero_rt.engine.openvino_graphs import GraphSpec
 from losszero_rt.engine.openvino_race import Race
@@ -153,7 +153,7 @@ def measure(
     until_s, best = now_s() + BUDGET_S, specs[0]
     chosen_by: ChosenBy = "measured"
     for varied in ("precision", "streams", "threads"):
-        group = [s for s in specs if replace(s, **{varied: getattr(best, varied)}) == best]
+        group = beside(best, specs, varied=varied)
         entered = [best]
         for spec in group:
             if spec != best and not race.has_time(until_s):

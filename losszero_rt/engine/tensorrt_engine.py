@@ -104,6 +104,7 @@ class TensorRtEngine:
             )
         self._cams_size = file.cams_size
         self._watched: int | None = None
+        self._is_checked = options.check_logits
         self._info = EngineInfo(
             name="tensorrt",
             device=gpu.name,
@@ -161,6 +162,7 @@ class TensorRtEngine:
             watched=self._watched is not None,
             health=self._health,
             precision=self._info.precision,
+            is_checked=self._is_checked,
             objects=self.objects.take() if self.objects is not None else None,
         )
 
@@ -172,10 +174,7 @@ class TensorRtEngine:
             )
 
     def watch(self, class_id: int | None) -> None:
-        """Give the class activation map of a class from now on; see the protocol.
-
-        The engine makes the maps of all classes anyway; what changes is which one is copied back.
-        """
+        """Give the class activation map of a class from now on; see the protocol."""
         if class_id is not None:
             check_class(class_id, classmap=self._bundle.classmap)
             if self._cams_size is None:

@@ -27,6 +27,7 @@ class TensorRtTicket:
         watched: Whether a class was watched.
         health: Of the device.
         precision: What the engine runs in.
+        is_checked: Whether an overflow ends the submission.
         objects: On the GPU, of each frame of the batch; None where there are none.
     """
 
@@ -39,6 +40,7 @@ class TensorRtTicket:
         watched: bool,
         health: Health,
         precision: str,
+        is_checked: bool,
         objects: Sequence[DetectedObjects] | None = None,
     ) -> None:
         self._slots = slots
@@ -46,7 +48,7 @@ class TensorRtTicket:
         self._num_frames = num_frames
         self._watched = watched
         self._health = health
-        self._precision = precision
+        self._precision, self._is_checked = precision, is_checked
         self._objects = objects
         self._labels_nhw: np.ndarray | None = None
         self._extras = Extras()
@@ -56,7 +58,7 @@ class TensorRtTicket:
         """Wait, then return the labels, uint8 (n, h, w), owned by the caller.
 
         Raises:
-            NotFiniteError: If the values that they are made of overflowed.
+            NotFiniteError: If the values that they are made of overflowed, and that is checked.
             ModelError: If CUDA failed.
         """
         if self._slot is not None:
@@ -65,7 +67,7 @@ class TensorRtTicket:
                 found = self._slots.fetch(slot, num_frames=self._num_frames, watched=self._watched)
                 # Behind the labels in the stream of the computation, so they are there as well.
                 objects = self._to_host()
-            if not found.is_finite:
+            if self._is_checked and not found.is_finite:
                 raise NotFiniteError("the tensorrt engine", precision=self._precision)
             self._labels_nhw, self._infer_ms = found.labels_Nhw, found.spent_ms
             self._extras = Extras(cams_NHW=found.cams_Nhw, objects=objects)

@@ -1,6 +1,7 @@
 """What torch is, here: the library, the devices, the arithmetic of a network."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 INSTALL = "pip install -e '.[export]' in the checkout"
+_NETWORKS = "segmentation_models_pytorch"
 _NAMES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 
 
@@ -28,8 +30,10 @@ def import_torch(device: str = "auto") -> Any:
         # In this order: where neither is, it is torch that a person has heard of.
         torch = import_module("torch")
         import_module("safetensors.torch")
+        if find_spec(_NETWORKS) is None:  # it takes a second to import
+            raise ImportError(f"No module named '{_NETWORKS}'")
     except ImportError as error:
-        absent = f"the eager engine needs torch and safetensors ({error})"
+        absent = f"the eager engine needs torch, safetensors and {_NETWORKS} ({error})"
         no_gpu = device.startswith("cuda") and not has_nvidia_driver()
         raise ModelError(
             f"no NVIDIA GPU is here for --device {device}, and {absent}" if no_gpu else absent,
@@ -77,8 +81,23 @@ def why_no_gpu() -> str:
     try:
         torch = import_torch()
     except ModelError:
-        return "the GPU needs torch, which is not installed"
-    return "" if _num_gpus() else f"torch {torch.__version__} sees no GPU"
+        return "torch, or what networks are built with, is not installed"
+    if not _num_gpus():
+        return f"torch {torch.__version__} sees no GPU"
+    fault = _gpu_fault()
+    return f"torch {torch.__version__} cannot compute on the GPU: {fault}" if fault else ""
+
+
+def _gpu_fault() -> str:
+    """Compute something on the first GPU; return what it says where it does not."""
+    import torch
+
+    try:
+        torch.ones(1, device="cuda").sum().item()
+    # A GPU that is too old for this torch, full, or taken by another process.
+    except RuntimeError as error:
+        return str(error).partition("\n")[0]
+    return ""
 
 
 def _num_gpus() -> int:

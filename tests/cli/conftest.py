@@ -1,14 +1,27 @@
 """Fixtures of the command line tests: a tiny model, and the program that uses it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from losszero_rt.engine.torch_facts import has_nvidia_driver
 from tests.cli.glowing import write_bundle
 from tests.cli.program import Program
 from tests.media import write_clip
 
 SIZE = (96, 160)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_gpu() -> Iterator[None]:
+    """Compute on the CPU where nothing is said: models of these tests have no weights for a GPU."""
+    if not has_nvidia_driver():
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOSSZERO_DEVICE", "cpu")
+        yield
 
 
 @pytest.fixture(scope="session")

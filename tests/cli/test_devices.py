@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from losszero_rt.cli.devices import settle_device
 from losszero_rt.engine import opening, torch_facts
@@ -11,15 +12,17 @@ from tests.media import write_clip
 
 
 @pytest.mark.parametrize(
-    ("driver", "num_gpus", "asked", "engine", "device"),
+    ("driver", "num_gpus", "asked", "engine", "precision", "device"),
     [
-        (True, 1, "auto", "auto", "cuda"),
-        (True, 1, "auto", "tensorrt", "cuda"),
-        (True, 1, "auto", "openvino", "auto"),
-        (True, 1, "cpu", "auto", "cpu"),
-        (True, 2, "cuda:1", "auto", "cuda:1"),
-        (True, 0, "auto", "auto", "auto"),
-        (False, 0, "auto", "auto", "auto"),
+        (True, 1, "auto", "auto", "auto", "cuda"),
+        (True, 1, "auto", "auto", "fp16", "cuda"),
+        (True, 1, "auto", "tensorrt", "int8", "cuda"),
+        (True, 1, "auto", "auto", "int8", "auto"),
+        (True, 1, "auto", "openvino", "auto", "auto"),
+        (True, 1, "cpu", "auto", "auto", "cpu"),
+        (True, 2, "cuda:1", "auto", "auto", "cuda:1"),
+        (True, 0, "auto", "auto", "auto", "auto"),
+        (False, 0, "auto", "auto", "auto", "auto"),
     ],
 )
 def test_auto_is_the_gpu_that_torch_sees(
@@ -27,13 +30,35 @@ def test_auto_is_the_gpu_that_torch_sees(
     num_gpus: int,
     asked: str,
     engine: str,
+    precision: str,
     device: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch_facts, "has_nvidia_driver", lambda: driver)
     monkeypatch.setattr(torch_facts, "_num_gpus", lambda: num_gpus)
-    options = {"device": asked, "engine": engine, "batch": 0}
+    monkeypatch.setattr(torch_facts, "_gpu_fault", lambda: "")
+    options = {"device": asked, "engine": engine, "precision": precision, "batch": 0}
     assert settle_device(options) == {**options, "device": device}
+
+
+@pytest.mark.parametrize("lacking", ["segmentation_models_pytorch", "a working GPU"])
+def test_auto_is_the_cpu_where_the_gpu_could_not_run_anything(
+    lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_facts, "has_nvidia_driver", lambda: True)
+    monkeypatch.setattr(torch_facts, "_num_gpus", lambda: 1)
+    fault = "no kernel image is available" if lacking == "a working GPU" else ""
+    monkeypatch.setattr(torch_facts, "_gpu_fault", lambda: fault)
+    if not fault:
+        monkeypatch.setattr(torch_facts, "find_spec", lambda name: None)
+    options = {"device": "auto", "engine": "auto", "precision": "auto"}
+    assert settle_device(options) == options
+    assert (fault or "networks are built with") in torch_facts.why_no_gpu()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_what_a_gpu_that_cannot_compute_says_is_told() -> None:
+    assert torch_facts._gpu_fault()
 
 
 def test_gpu_that_torch_does_not_see_is_told(
@@ -42,6 +67,8 @@ def test_gpu_that_torch_does_not_see_is_told(
     clip = write_clip(tmp_path / "c.mp4")
     for module in (torch_facts, opening):
         monkeypatch.setattr(module, "has_nvidia_driver", lambda: True)
+    monkeypatch.setattr(torch_facts, "_num_gpus", lambda: 0)
+    monkeypatch.delenv("LOSSZERO_DEVICE", raising=False)
     report = tmp_path / "r.json"
     words = ("run", clip, "--model", bundle, "--force", "--out", tmp_path / "o.mp4")
     told = program.done(*words, "--report", report)

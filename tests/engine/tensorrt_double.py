@@ -22,7 +22,7 @@ from torch import nn
 from export.exporting import write_weights
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal
 from losszero_rt.engine import tensorrt_engine
-from losszero_rt.engine.engine_files import Gpu
+from losszero_rt.engine.engine_files import OUTPUTS, Gpu
 from losszero_rt.engine.engine_trust import record_trust
 from losszero_rt.errors import ModelError
 from tests.bundles import CLASSES, INPUT, NETWORK, SIZE
@@ -34,6 +34,7 @@ TOO_MUCH = 201
 CAMS_SIZE = (SIZE[0] // STRIDE, SIZE[1] // STRIDE)
 HERE = Gpu(name="Test GPU", compute_capability=(9, 0), versions=VERSIONS)
 FACTS: dict[str, Any] = {
+    "outputs": OUTPUTS,
     "precision": "fp32",
     "precision_found": "fp32",
     "gpu": HERE.name,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from losszero_rt.bundle import Bundle
+from losszero_rt.bundle import MANIFEST_NAME, Bundle
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.engine_files import (
     EngineFile,
@@ -95,6 +95,20 @@ def test_the_next_smaller_batch_is_known(bundle: Bundle) -> None:
     files = engine_files(bundle)
     sizes = [smaller_batch(files, gpu=HERE, than=than) for than in (8, 2, 1)]
     assert sizes == [2, 1, None]
+
+
+@pytest.mark.parametrize("facts", [{"outputs": 3}, {"outputs": None}])
+def test_an_engine_with_other_outputs_is_refused(tmp_path: Path, facts: dict[str, Any]) -> None:
+    path = write_engines(tmp_path / "other", contents={1: b"1", 3: b"3"}).path
+    manifest = json.loads((path / MANIFEST_NAME).read_text())
+    for built in manifest["built"]["tensorrt"].values():
+        built.update(facts)
+        if built["outputs"] is None:  # as it was before there were versions
+            del built["outputs"]
+    (path / MANIFEST_NAME).write_text(json.dumps(manifest))
+    version = facts["outputs"] or 1
+    with pytest.raises(ModelError, match=rf"outputs of version {version}, .* reads 2.*--build"):
+        choose(engine_files(Bundle.open(path)))
 
 
 @pytest.mark.parametrize("broken", [None, {}, {**FACTS, "compute_capability": 9}])

@@ -9,10 +9,11 @@ import pytest
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine import EngineOptions, openvino_candidates, openvino_remembered
 from losszero_rt.engine import openvino_choice as choosing
-from losszero_rt.engine.openvino_candidates import threads_of
+from losszero_rt.engine.openvino_candidates import beside, candidates, threads_of
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
 from losszero_rt.engine.openvino_race import Race
 from losszero_rt.engine.openvino_remembered import CACHE
+from losszero_rt.errors import ModelError
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +32,35 @@ def test_threads_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads_of(EngineOptions(threads=3)) == (3,)
     share_cores(monkeypatch, cores=8, physical=8)
     assert threads_of(EngineOptions()) == (8,)
+
+
+def test_number_of_streams_counts_for_every_core(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share_cores(monkeypatch, cores=8, physical=4)
+    found = candidates(bundle, EngineOptions(precision="fp32", streams=6))
+    assert [(spec.streams, spec.threads) for spec in found] == [(6, 8)]
+    with pytest.raises(ModelError, match="9 streams on 8 threads"):
+        candidates(bundle, EngineOptions(precision="fp32", streams=9))
+
+
+@pytest.mark.parametrize(
+    ("cores", "num_requests", "best", "expected"),
+    [(2, 2, 2, [(2, 2), (1, 1)]), (6, 4, 4, [(4, 6), (3, 3)]), (8, 4, 1, [(1, 8), (1, 4)])],
+)
+def test_physical_cores_are_tried_with_any_number_of_streams(
+    bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    cores: int,
+    num_requests: int,
+    best: int,
+    expected: list[tuple[int, int]],
+) -> None:
+    share_cores(monkeypatch, cores=cores, physical=cores // 2)
+    specs = candidates(bundle, EngineOptions(precision="fp32", num_requests=num_requests))
+    winner = next(spec for spec in specs if (spec.streams, spec.threads) == (best, cores))
+    found = beside(winner, specs, varied="threads")
+    assert [(spec.streams, spec.threads) for spec in found] == expected
 
 
 def share_cores(monkeypatch: pytest.MonkeyPatch, *, cores: int, physical: int) -> None:

@@ -163,6 +163,13 @@ def test_an_overflow_ends_the_submission_and_no_other(tmp_path: Path, watched: i
     assert engine.submit(bad_NHWC[:1]).result().shape == (1, *SIZE)
 
 
+def test_an_overflow_that_nobody_wants_to_hear_of_gives_labels(tmp_path: Path) -> None:
+    bundle = write_engines(tmp_path / "maps", cams=True, batches=(1,))
+    engine = open_one(bundle, check_logits=False)
+    inputs_NHWC = np.full((1, *SIZE, 3), TOO_MUCH, np.uint8)
+    assert (engine.submit(inputs_NHWC).result() == 1).all()
+
+
 def test_what_only_the_padding_overflows_is_no_matter(tmp_path: Path) -> None:
     engine = open_one(write_engines(tmp_path / "maps", cams=True), batch=3, num_requests=1)
     inputs_NHWC = draw_inputs(3)
