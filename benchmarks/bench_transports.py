@@ -52,6 +52,8 @@ from losszero_rt.video.picture import view_of
 OURS, PLAIN = "websocket, jpeg", "multipart, jpeg"
 WAYS = (OURS, PLAIN, *CODECS)
 MEASURED_S = 20.0
+# What counts as the delay of a picture that never came.
+UNSEEN_MS = 1000.0
 _PUBLISH_PERIOD_S = 0.2
 
 Take = Callable[[VideoFrame, int], None]
@@ -62,7 +64,8 @@ def measure(options: Options) -> Outcome:
     why = why_no_browser() or ("" if find_spec("aiortc") else "aiortc is not installed")
     if why:
         return Outcome(claims=(claim_of({}, absent=why),), figures={})
-    pictures = stamped_pictures(options, size=QUICK_SIZE if options.quick else SIZE)
+    size = QUICK_SIZE if options.quick else SIZE
+    pictures = stamped_pictures(options, size=size)
     rounds = [
         {way: measure_once(way, pictures=pictures, quick=options.quick) for way in WAYS}
         for _ in range(options.rounds)
@@ -70,7 +73,7 @@ def measure(options: Options) -> Outcome:
     found = {way: summary_of([one[way] for one in rounds]) for way in WAYS}
     return Outcome(
         claims=(claim_of(found), *told(found)),
-        figures={"size": list(SIZE), "rate": RATE, "ways": found},
+        figures={"size": list(size), "rate": RATE, "ways": found},
         notes=("pictures, server and browser share the machine's cores",),
     )
 
@@ -185,7 +188,7 @@ def our_page() -> Iterator[tuple[str, Take]]:
         nonlocal published_s
         if now_s() - published_s > _PUBLISH_PERIOD_S:
             published_s = now_s()
-            page.publish(usual_status())
+            page.publish(usual_status((picture.height, picture.width)))
         y, u, v = (view_of(plane) for plane in picture.planes)
         page.show(Planes(y=y, u=u, v=v), index=number, captured_at_s=now_s())
 
@@ -207,13 +210,13 @@ def webrtc_page(way: str) -> Iterator[tuple[str, Take]]:
             page.close()
 
 
-def usual_status() -> LiveStatus:
-    """Return the figures of a run that does well."""
+def usual_status(size: tuple[int, int]) -> LiveStatus:
+    """Return the figures of a run that does well, on pictures of (height, width) ``size``."""
     return LiveStatus(
         source="stamps",
         signal=Signal(state="live", since_s=now_s(), since_unix_s=time.time()),
         elapsed_s=1.0,
-        size=SIZE,
+        size=size,
         fps=float(RATE),
         fps_measured=float(RATE),
         fps_declared=float(RATE),
@@ -229,10 +232,17 @@ def usual_status() -> LiveStatus:
 
 def summary_of(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the delays of all rounds together, and medians of the rest."""
-    delays = Percentiles.of([ms for one in rounds for ms in one["delays_ms"]])
+    delays = Percentiles.of([ms for one in rounds for ms in delays_of(one)])
     kept = ("seen_share", "server_cores", "browser_cores", "mbit_s")
     medians = {name: round(median(one[name] for one in rounds), 3) for name in kept}
     return {"delay_ms": {**delays.as_dict(), "n": delays.n}, **medians}
+
+
+def delays_of(one: dict[str, Any]) -> list[float]:
+    """Return the delays of a round; a picture that was not seen came later than all others."""
+    seen_ms = sorted(one["delays_ms"])
+    num_unseen = round(len(seen_ms) * (1 / one["seen_share"] - 1)) if one["seen_share"] else 0
+    return seen_ms + [UNSEEN_MS] * max(0, num_unseen)
 
 
 def claim_of(found: dict[str, Any], *, absent: str = "") -> Claim:

@@ -48,12 +48,12 @@ class Subject:
     Attributes:
         name: What to call it.
         make: Writes it as a bundle without engines.
-        is_trained: Whether its scores mean anything.
+        trained: Whether its scores mean anything.
     """
 
     name: str
     make: Callable[[], Bundle]
-    is_trained: bool
+    trained: bool
 
 
 def subjects(options: Options, *, like: Bundle) -> Iterator[Subject]:
@@ -64,14 +64,14 @@ def subjects(options: Options, *, like: Bundle) -> Iterator[Subject]:
             yield Subject(
                 name=name,
                 make=lambda name=name: family_bundle(name, folder, like=like),  # type: ignore[misc]
-                is_trained=False,
+                trained=False,
             )
         return
     for record in sorted(options.checkpoints.rglob(RECORD_NAME)):
         yield Subject(
             name=str(record.parent.relative_to(options.checkpoints)),
             make=lambda record=record: checkpoint_bundle(record.parent, folder),  # type: ignore[misc]
-            is_trained=True,
+            trained=True,
         )
 
 
@@ -86,13 +86,17 @@ def network_rows(
     """Time every network; what cannot be built says why instead."""
     found: dict[str, list[Row]] = {}
     for subject in subjects(options, like=like):
-        bundle = subject.make()
+        try:
+            bundle = subject.make()
+        except ModelError as error:
+            found[subject.name] = [{"engine": "tensorrt", "absent": str(error)}]
+            continue
         if bundle.input_spec.size != inputs_NHWC.shape[1:3]:
             size = "x".join(map(str, bundle.input_spec.size))
             found[subject.name] = [{"engine": "tensorrt", "absent": f"takes {size}"}]
             continue
         rows = torch_rows(bundle, inputs_NHWC, device=device)
-        judged = pictures if subject.is_trained else ()
+        judged = pictures if subject.trained else ()
         for build in builds_of(bundle.network_spec):
             rows.append(build_row(bundle, build, inputs_NHWC=inputs_NHWC, pictures=judged))
         found[subject.name] = rows
@@ -118,7 +122,8 @@ def build_row(
             bundle, batches=(1,), precision=build.precision, attention=build.attention
         )
         row = engine_row(built, inputs_NHWC, batch=1)
+        parity = {"parity": parity_of(built, pictures)} if pictures else {}
+    # One that overflows is one of them.
     except ModelError as error:
         return {**named, "absent": str(error)}
-    parity = {"parity": parity_of(built, pictures)} if pictures else {}
     return {**named, **row, "build_s": round(build_s, 1), **parity}

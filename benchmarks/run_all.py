@@ -1,6 +1,8 @@
 """All benchmarks, the short ones first; what was measured on this very code is not measured again.
 
-The soak is left out, as it takes half an hour alone: python -m benchmarks.bench_soak.
+The soak is left out, as it takes half an hour alone: python -m benchmarks.bench_soak. So are those
+in LEFT_OUT. A table of engines of trained networks stays as it is unless ``--checkpoints`` gives
+trained ones again: one of random weights would not take its place.
 
 Run: python -m benchmarks.run_all --peer ENVIRONMENT
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import summary
+from benchmarks.engine_subjects import SHIPPED
 from benchmarks.machine import code_facts, machine_facts
 from benchmarks.options import RESULTS, ROOT, Options, build_parser, to_options
 from losszero_rt.bundle import find_bundle
@@ -24,6 +27,8 @@ SCRIPTS = (
     *("ride", "startup", "fidelity", "stages", "cam", "encoder"),
     *("efficiency", "memory", "training", "peers", "viewers", "live", "glass", "engines"),
 )
+# The soak's time, GPUs, a package that nothing else wants, and a choice that was made.
+LEFT_OUT = ("soak", "gpu", "transports", "candidates")
 TIMEOUT_S = 1200.0
 # Compiling one network of every family for every engine takes its time.
 LONG_TIMEOUT_S = {"engines": 3600.0}
@@ -31,7 +36,7 @@ BUSY_LOAD = 0.5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run every script that has no result for this code, model and machine.
+    """Run every script that has no result for this code, model and machine, but for LEFT_OUT.
 
     Returns:
         0, or the number of scripts that failed.
@@ -52,8 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not again and is_done(result, wanted=wanted):
             print(f"{head}: measured before", flush=True)
             continue
-        if name == "engines" and result.exists() and not (again or options.checkpoints):
-            # A table of trained networks is not replaced by one of random weights.
+        if name == "engines" and not options.checkpoints and is_of_trained(result):
             print(f"{head}: left as it is, give --checkpoints to measure it anew", flush=True)
             continue
         print(f"{head}: started after {now_s() - start_s:.0f} s", flush=True)
@@ -84,6 +88,15 @@ def is_done(path: Path, *, wanted: dict[str, Any]) -> bool:
     result = json.loads(path.read_text(encoding="utf-8"))
     found = {**result, "cpu": result["machine"]["cpu"]}
     return all(found.get(key) == value for key, value in wanted.items())
+
+
+def is_of_trained(path: Path) -> bool:
+    """Say whether a table of engines exists that has scores of other networks than what ships."""
+    if not path.exists():
+        return False
+    table = json.loads(path.read_text(encoding="utf-8"))["figures"].get("table", {})
+    others = [rows for name, rows in table.items() if name != SHIPPED]
+    return any("miou" in row for rows in others for row in rows.values())
 
 
 def run_script(name: str, words: list[str]) -> bool:

@@ -10,9 +10,9 @@ import copy
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -139,12 +139,30 @@ def _halve_constants(model: "onnx.ModelProto") -> None:
 
 def _forget_where(model: "onnx.ModelProto") -> None:
     """Take out what the converter says of every part: paths and lines of the exporting machine."""
-    graph, functions = model.graph, model.functions
-    inside = [part for one in functions for part in (*one.node, *one.value_info)]
-    values = [*graph.input, *graph.output, *graph.value_info, *graph.initializer]
-    for part in (graph, *graph.node, *values, *functions, *inside):
+    for part in (*_parts_of(model.graph), *model.functions):
         del part.metadata_props[:]
         part.doc_string = ""
+    for function in model.functions:
+        for part in (*_nodes_with_branches(function.node), *function.value_info):
+            del part.metadata_props[:]
+            part.doc_string = ""
+
+
+def _parts_of(graph: "onnx.GraphProto") -> Iterator[Any]:
+    """Yield a graph and all that it holds, branches of its nodes among it."""
+    yield graph
+    yield from (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    yield from _nodes_with_branches(graph.node)
+
+
+def _nodes_with_branches(nodes: "Iterable[onnx.NodeProto]") -> Iterator[Any]:
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            # Asked first: touching one that is not there would make it.
+            own = (attribute.g,) if attribute.HasField("g") else ()
+            for branch in (*own, *attribute.graphs):
+                yield from _parts_of(branch)
 
 
 def _describe(model: "onnx.ModelProto", bundle: Bundle) -> None:

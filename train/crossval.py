@@ -1,6 +1,7 @@
-"""Cross-validation: every picture is scored once, by a network that saw no other of its ride.
+"""Cross-validation: every picture is scored once, by a network that did not train on it.
 
-The folds are cut between rides, and near-duplicates stay together. Each fold is one training; the
+Nor did it on any picture known to be of its ride: the folds are cut between rides, as far as these
+are named, and near-duplicates stay together. Each fold is one training; the
 weights at its end are judged, not those of its best epoch, because the best epoch is chosen on the
 very pictures that are scored. For the same reason no fold stops early. The counts of all folds are
 joined, so there is one score over all pictures and not a mean of means, in which a fold without

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from losszero_rt.errors import ModelError, UsageError
+from losszero_rt.errors import ModelError
 from losszero_rt.stopping import STOP_CODES, StopSwitch
 from train.batch import Batch
 from train.clock import Clock
@@ -27,9 +27,10 @@ from train.epoch import Pace, close_epoch, track_step
 from train.feeding import batches_from
 from train.launching import Accelerator, open_session
 from train.losses import segmentation_loss
+from train.restoring import restore
 from train.sampling import Sampler
 from train.session import Session
-from train.state import Progress, has_state
+from train.state import Progress
 from train.stopping import PROMISE, StoppedError
 from train.tracking import Tracker
 
@@ -84,7 +85,7 @@ def train(
     if session is None:
         session = open_session(config, start_from, accelerator=accelerator, devices=devices)
     if resume:
-        _restore(session, data=data, out=out, say=say)
+        restore(session, data=data, out=out, say=say)
     progress, pace = session.progress, Pace(session.progress.step)
     clock.start(elapsed_s=progress.elapsed_s)
     with StopSwitch(promise=PROMISE) as stop, closing(_batches(session, data, workers)) as batches:
@@ -115,27 +116,6 @@ def _end(session: Session, stop: StopSwitch) -> None:
         step, num_steps = session.progress.step, session.config.num_steps
         told = f"stopped by a signal after step {step} of {num_steps}"
         raise StoppedError(code, told=f"{told}, the state is written")
-
-
-def _restore(session: Session, *, data: Data, out: Path, say: Callable[[str], object]) -> None:
-    """Go on from the state; a training that was killed before its first one begins again.
-
-    Raises:
-        UsageError: In all processes, if they do not all find the same step.
-    """
-    is_here = has_state(out / "state")
-    if is_here:
-        session.restore(out / "state", data=data.identity())
-    steps = session.of_all(session.progress.step if is_here else -1)
-    if len(set(steps)) > 1:
-        told = ("no state" if step < 0 else f"step {step}" for step in steps)
-        raise UsageError(
-            f"the processes find different states in {out}: {', '.join(told)}",
-            accepted="one folder that all machines share, or the same state on each",
-            remedy="copy OUT/state of the first machine to the others",
-        )
-    if not is_here and session.team.leads:
-        say(f"{out} holds no state yet: the training begins at step 0")
 
 
 def _batches(session: Session, data: Data, workers: int) -> Generator[Batch, None, None]:

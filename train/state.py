@@ -25,6 +25,8 @@ RECORD_NAME = "state.json"
 RECORD_BYTES_MAX = 64 << 20
 # The network, its average and two moments of the optimiser.
 TENSORS_BYTES_MAX = 4 * WEIGHTS_BYTES_MAX
+# Of the hex digest: numbers of so many digits are exact in float64, in which processes share them.
+_MARK_DIGITS = 12
 _REMEDY = "start again in another --out, without --resume"
 # How a step is computed, not what it computes: these may change between resumptions.
 _FREE = ("accumulate", "precision", "sync_norms")
@@ -125,6 +127,11 @@ def read_state(
 def has_state(folder: Path) -> bool:
     """Say whether there is a state: a kill may leave the folder without the record."""
     return (folder / RECORD_NAME).is_file()
+
+
+def state_mark(folder: Path) -> int:
+    """Return a number that two states share only if they are the same; ModelError as for it."""
+    return int(str(_record(folder)["sha256"])[:_MARK_DIGITS], 16)
 
 
 def read_progress(folder: Path) -> Progress:

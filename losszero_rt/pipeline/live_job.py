@@ -43,11 +43,11 @@ def run_live(
 
     Returns:
         The report, whose ``exit_code`` is what the process should end with. A source that is lost
-        for good, or a recording that cannot be written on, is in the report; what was recorded
-        until then is finished.
+        for good, a recording that cannot be written on, or a page that ends while its source is
+        waited for, is in the report; what was recorded until then is finished.
 
     Raises:
-        LossZeroError: Nothing was shown or recorded at all.
+        LossZeroError: Nothing could be begun.
     """
     check_outputs(config)
     place = parse_address(address, options=config.opening)

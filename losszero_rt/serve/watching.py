@@ -7,7 +7,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from losszero_rt.errors import UsageError
 from losszero_rt.serve.hub import Hub
-from losszero_rt.serve.message_pace import MessagePace
+from losszero_rt.serve.message_limit import MessageLimit
 from losszero_rt.serve.messages import parse_choice, parse_message, picture_message, refused_text
 from losszero_rt.serve.viewer import Viewer
 
@@ -59,10 +59,10 @@ async def _speak(socket: WebSocket, hub: Hub, viewer: Viewer) -> None:
 
 
 async def _listen(socket: WebSocket, hub: Hub, viewer: Viewer) -> None:
-    pace = MessagePace()
+    limit = MessageLimit()
     async for text in _texts(socket):
         # Nothing is read meanwhile: whoever says more than that waits at their own end.
-        await asyncio.sleep(pace.wait_s())
+        await asyncio.sleep(limit.wait_s())
         try:
             _heed(parse_message(text), hub=hub, viewer=viewer)
         except UsageError as error:

@@ -22,7 +22,16 @@ class MeasuredRate:
     def see(self, captured_at_s: float) -> None:
         """Take note of a frame."""
         recent_s = self._since(captured_at_s - _WINDOW_S)
-        self._times_s = (*(recent_s or self._times_s[-1:]), captured_at_s)
+        if not recent_s and not self._is_gone(captured_at_s):
+            recent_s = self._times_s[-1:]
+        self._times_s = (*recent_s, captured_at_s)
+
+    def _is_gone(self, moment_s: float) -> bool:
+        """Say whether there was a silence by now, and no wait for the frame of a slow source."""
+        if len(self._times_s) < 2:
+            return False
+        usual_s = (self._times_s[-1] - self._times_s[0]) / (len(self._times_s) - 1)
+        return moment_s - self._times_s[-1] > max(_WINDOW_S, _GONE_STEPS * usual_s)
 
     def at(self, moment_s: float) -> float:
         """Return the rate at a moment, monotonic clock.
@@ -35,10 +44,10 @@ class MeasuredRate:
         span_s = times_s[-1] - times_s[0] if times_s else 0.0
         if span_s < _MIN_SPAN_S:
             return 0.0
+        if self._is_gone(moment_s):
+            return 0.0
         # Once the next frame is overdue, waiting for it counts.
         usual_s = span_s / (len(times_s) - 1)
-        if moment_s - times_s[-1] > max(_WINDOW_S, _GONE_STEPS * usual_s):
-            return 0.0
         late_s = max(0.0, moment_s - times_s[-1] - 2 * usual_s)
         return (len(times_s) - 1) / (span_s + late_s)
 

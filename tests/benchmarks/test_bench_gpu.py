@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from benchmarks.bench_gpu import claims_of, main, row_claim
+from benchmarks.engine_subjects import checkpoint_bundle
 from benchmarks.gpu_bundles import FAMILIES, copy_bundle
 from benchmarks.gpu_extras import extra_claims
 from benchmarks.gpu_networks import Build, build_row, builds_of, network_rows, subjects
-from benchmarks.gpu_rows import host_ms, row_of
+from benchmarks.gpu_rows import eager_row, host_ms, row_of
 from benchmarks.options import Options
 from losszero_rt.errors import ExitCode
 from tests.bundles import write_small_checkpoint
+from tests.engine.test_eager_objects import write_object_checkpoint
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -90,7 +92,7 @@ def test_attention_is_compiled_both_ways_where_there_is_any(tmp_path: Path) -> N
     found = {one.name: one for one in subjects(Options(work=tmp_path), like=like)}
     assert list(found) == list(FAMILIES)
     assert "mask-rcnn" in found
-    assert not any(one.is_trained for one in found.values())
+    assert not any(one.trained for one in found.values())
     ways = {name: len(builds_of(found[name].make().network_spec)) for name in ("fpn", "segformer")}
     assert ways == {"fpn": 1, "segformer": 2}
 
@@ -101,7 +103,7 @@ def test_trained_networks_take_the_places_of_families(tmp_path: Path) -> None:
     like = copy_bundle("night-ride", tmp_path / "like")
     options = Options(work=tmp_path, checkpoints=tmp_path / "runs")
     (one,) = subjects(options, like=like)
-    assert (one.name, one.is_trained) == ("mine", True)
+    assert (one.name, one.trained) == ("mine", True)
     bundle = one.make()
     inputs_NHWC = np.zeros((1, *bundle.input_spec.size, 3), np.uint8)
     row = build_row(bundle, Build(precision="int8"), inputs_NHWC=inputs_NHWC, pictures=())
@@ -115,3 +117,15 @@ def test_trained_networks_take_the_places_of_families(tmp_path: Path) -> None:
         device=torch.device("cpu"),
     )
     assert rows["mine"][0]["absent"].startswith("takes ")
+
+
+def test_a_precision_that_a_network_does_not_have_is_one_row_and_no_end(tmp_path: Path) -> None:
+    like = copy_bundle("night-ride", tmp_path / "like")
+    checkpoint = write_object_checkpoint(tmp_path / "objects")
+    bundle = checkpoint_bundle(checkpoint, tmp_path / "bundle")
+    assert bundle.classmap.num_classes == like.classmap.num_classes
+    inputs_NHWC = np.zeros((1, *bundle.input_spec.size, 3), np.uint8)
+    row = eager_row(bundle, inputs_NHWC, device=torch.device("cpu"), precision="fp16")
+    assert row["precision"] == "fp16"
+    assert "precision fp16 for mask-rcnn" in row["absent"]
+    assert row_claim(row, network="mask-rcnn").absent == row["absent"]

@@ -6,14 +6,24 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
-from benchmarks.bench_transports import OURS, WAYS, Feeder, claim_of, our_page, summary_of, told
+from benchmarks.bench_transports import (
+    OURS,
+    UNSEEN_MS,
+    WAYS,
+    Feeder,
+    claim_of,
+    delays_of,
+    our_page,
+    summary_of,
+    told,
+)
 from benchmarks.stamps import NUM_CODES
 
 
 def found(*, ours_ms: float, others_ms: float) -> dict[str, object]:
     costs = {"seen_share": 0.98, "server_cores": 0.1, "browser_cores": 0.4, "mbit_s": 20.0}
     return {
-        way: summary_of([{"delays_ms": [ours_ms if way == OURS else others_ms] * 9, **costs}])
+        way: summary_of([{"delays_ms": [ours_ms if way == OURS else others_ms] * 99, **costs}])
         for way in WAYS
     }
 
@@ -26,6 +36,11 @@ def test_the_transport_that_ships_must_not_be_behind(ours_ms: float, holds: bool
     lines = list(told(figures))
     assert len(lines) == len(WAYS)
     assert lines[0].what.startswith(f"{OURS}: p95 of the delay (98 % seen")
+
+
+def test_pictures_that_never_came_are_no_gain() -> None:
+    assert delays_of({"delays_ms": [10.0] * 9, "seen_share": 0.9}) == [10.0] * 9 + [UNSEEN_MS]
+    assert delays_of({"delays_ms": [10.0] * 9, "seen_share": 1.01}) == [10.0] * 9
 
 
 def test_without_a_browser_nothing_is_claimed() -> None:

@@ -62,7 +62,24 @@ def test_a_result_of_other_code_is_measured_again(tmp_path: Path) -> None:
 def test_every_script_has_its_place_in_run_all() -> None:
     folder = Path(run_all.__file__).parent
     found = {path.stem.removeprefix("bench_") for path in folder.glob("bench_*.py")}
-    assert found - {"candidates", "gpu", "soak"} == set(run_all.SCRIPTS)
+    assert found == {*run_all.SCRIPTS, *run_all.LEFT_OUT}
+
+
+@pytest.mark.parametrize(
+    ("table", "stays"),
+    [
+        (None, False),
+        ({"shipped": {"openvino int8": {"miou": 0.8}}, "fpn": {"eager": {"p50_ms": 1.0}}}, False),
+        ({"shipped": {}, "fpn": {"eager": {"p50_ms": 1.0}, "openvino": {"miou": 0.7}}}, True),
+    ],
+)
+def test_a_table_of_trained_networks_stays(
+    tmp_path: Path, table: dict[str, Any] | None, stays: bool
+) -> None:
+    path = tmp_path / "engines.json"
+    if table is not None:
+        path.write_text(json.dumps({"figures": {"table": table}}))
+    assert run_all.is_of_trained(path) is stays
 
 
 def test_digest_changes_with_any_line_of_code(tmp_path: Path) -> None:
@@ -88,6 +105,11 @@ def test_claims_hold_up_to_their_limit(bound: Any, value: float | None, holds: b
     limit = 36.0 if bound == "at least" else 0.5
     claim = Claim(what="it", value=value, unit="", bound=bound, limit=limit, absent="why")
     assert claim.holds is holds
+
+
+@pytest.mark.parametrize(("slowness", "holds"), [(2.3, True), (0.8, None)])
+def test_ages_of_a_network_that_keeps_up_claim_nothing(slowness: float, holds: bool | None) -> None:
+    assert bench_live.flat_claim(1.0, slowness=slowness).holds is holds
 
 
 @pytest.mark.parametrize("script", [bench_live, bench_soak])

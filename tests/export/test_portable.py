@@ -10,10 +10,18 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from onnx import helper
 
 from export import compile_onnx
 from export.__main__ import main
-from export.compile_onnx import OPSET, check_whole, metadata_of, read_portable, save_portable
+from export.compile_onnx import (
+    OPSET,
+    _forget_where,
+    check_whole,
+    metadata_of,
+    read_portable,
+    save_portable,
+)
 from export.config import ExportConfig
 from export.exporting import settle_portable
 from export.gate import GateRequest
@@ -221,3 +229,23 @@ def test_the_command_writes_and_proves_it(config: ExportConfig, tmp_path: Path) 
     made = find_bundle(tmp_path / "small")
     assert set(made.engines) == set(made.parity) - {"weights"} == {"onnx"}
     assert made.built["onnx"]["graph"]["opset"] == OPSET
+
+
+def test_branches_of_a_graph_forget_where_they_were_made_too() -> None:
+    def branch(name: str) -> onnx.GraphProto:
+        node = helper.make_node("Identity", ["x"], ["y"], doc_string="/home/somebody/branch.py")
+        node.metadata_props.add(key="stack_trace", value="/home/somebody/branch.py, line 7")
+        return helper.make_graph([node], name, [], [floats("y")])
+
+    def floats(name: str) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1])
+
+    chosen = helper.make_tensor_value_info("chosen", onnx.TensorProto.BOOL, [1])
+    node = helper.make_node(
+        "If", ["chosen"], ["y"], then_branch=branch("then"), else_branch=branch("else")
+    )
+    graph = helper.make_graph([node], "whole", [chosen, floats("x")], [floats("y")])
+    model = helper.make_model(graph)
+    _forget_where(model)
+    assert b"somebody" not in model.SerializeToString()
+    onnx.checker.check_model(model, full_check=True)

@@ -33,7 +33,7 @@ def test_overflow_is_told_and_nothing_else_is(gain: float, tmp_path: Path) -> No
 
 
 def amplified(bundle: Bundle, *, gain: float) -> Bundle:
-    """Multiply what a network puts into its head, so that its logits are as much larger."""
+    """Multiply the weights of a network's head, so that its logits are as much larger."""
     network = load_bundle_network(bundle)
     with torch.no_grad():
         head_of(network).weight.mul_(gain).clamp_(-6e4, 6e4)

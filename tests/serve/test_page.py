@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from losszero_rt.livestate import PictureChoice
 from losszero_rt.serve import Page, PageOptions
-from losszero_rt.serve.message_pace import MESSAGES_AT_ONCE, MESSAGES_PER_S
+from losszero_rt.serve.message_limit import MESSAGES_AT_ONCE, MESSAGES_PER_S
 from losszero_rt.timings import now_s
 from tests.serve.painted import SIZE, PaintedRun, painted, served, status, until
 from tests.serve.watcher import USUAL, Watcher, address, watching

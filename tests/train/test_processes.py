@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import torch
 from losszero_rt.checkpoint import read_checkpoint, read_weights
 from losszero_rt.errors import ModelError
 from tests.waiting import until
-from train.state import read_step
+from train.state import read_step, state_mark
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "tests.train.training_program"
@@ -104,22 +106,32 @@ def on_machines(*words: tuple[str, ...]) -> list[tuple[int, str]]:
         port = free.getsockname()[1]
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "1", "--nnodes", str(len(words)))
     place = ("--master-addr", "127.0.0.1", "--master-port", str(port))
-    machines = [
-        subprocess.Popen(
-            [sys.executable, *launcher, *place, "--node-rank", str(rank), "-m", PROGRAM, *own],
-            cwd=ROOT,
-            env=environment(),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank, own in enumerate(words)
-    ]
-    try:
-        told = [machine.communicate(timeout=250)[1] for machine in machines]
-    finally:
+    with ExitStack() as stack:
+        # Files, for a pipe that nobody reads would stop a machine, and so the others.
+        files = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in words]
+        machines = [
+            subprocess.Popen(
+                [sys.executable, *launcher, *place, "--node-rank", str(rank), "-m", PROGRAM, *own],
+                cwd=ROOT,
+                env=environment(),
+                stderr=file,
+                start_new_session=True,
+            )
+            for rank, (own, file) in enumerate(zip(words, files, strict=True))
+        ]
         for machine in machines:
-            machine.kill()
-    return [(machine.returncode, err) for machine, err in zip(machines, told, strict=True)]
+            stack.callback(end_group, machine)
+        codes = [machine.wait(timeout=250) for machine in machines]
+        for file in files:
+            file.seek(0)
+        return [(code, file.read()) for code, file in zip(codes, files, strict=True)]
+
+
+def end_group(machine: "subprocess.Popen[bytes]") -> None:
+    """Kill a launcher and what it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(machine.pid, signal.SIGKILL)
+    machine.wait()
 
 
 def test_two_machines_give_the_weights_of_one(tmp_path: Path) -> None:
@@ -138,6 +150,32 @@ def test_machines_that_find_different_states_all_end_and_say_so(tmp_path: Path) 
         assert code != 0
         assert f"find different states in {tmp_path}" in err
         assert f"step {NUM_STEPS}, no state" in err
+
+
+def test_a_damaged_state_on_one_machine_ends_all_and_is_told(tmp_path: Path) -> None:
+    out, copy = tmp_path / "out", tmp_path / "copy"
+    run(str(out), "plain")
+    shutil.copytree(out, copy)
+    (tensors,) = (copy / "state").glob("state-*.safetensors")
+    tensors.write_bytes(tensors.read_bytes()[:-1] + b"?")
+    first, second = on_machines((str(out), "plain", "--resume"), (str(copy), "plain", "--resume"))
+    assert first[0] != 0
+    assert f"step {NUM_STEPS}, a state that it cannot use" in first[1]
+    assert second[0] != 0
+    assert "is damaged: its sha256 differs from the record" in second[1]
+
+
+def test_states_of_one_step_that_differ_are_told(tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    run(str(out), "plain")
+    run(str(other), "plain", "--accumulate", "2")
+    marks = {state_mark(folder / "state") for folder in (out, other)}
+    assert len(marks) == 2, "rounded otherwise"
+    for code, err in on_machines(
+        (str(out), "plain", "--resume"), (str(other), "plain", "--resume")
+    ):
+        assert code != 0
+        assert f"step {NUM_STEPS}, step {NUM_STEPS}" in err
 
 
 def second_of(pid: int) -> int:

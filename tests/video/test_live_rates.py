@@ -33,6 +33,11 @@ def test_rate_is_unknown_at_first_and_after_a_silence() -> None:
     steady = fed(30, seconds=4)
     assert 0 < steady.at(4.5) < 25
     assert steady.at(7.0) == 0
+    steady.see(64.0)
+    assert steady.at(64.0) == 0, "the silence was no step of a slow source"
+    for index in range(1, 31):
+        steady.see(64 + index / 30)
+    assert steady.at(65.0) == pytest.approx(30, rel=0.02)
 
 
 def test_low_light_is_told_after_five_seconds_of_a_low_rate() -> None:

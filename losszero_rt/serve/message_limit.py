@@ -9,7 +9,7 @@ MESSAGES_PER_S = 200.0
 MESSAGES_AT_ONCE = 200
 
 
-class MessagePace:
+class MessageLimit:
     """Says how long a viewer's next message has to wait: no flood of them takes the run's time.
 
     Args:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from losszero_rt.serve.message_pace import MESSAGES_AT_ONCE, MESSAGES_PER_S, MessagePace
+from losszero_rt.serve.message_limit import MESSAGES_AT_ONCE, MESSAGES_PER_S, MessageLimit
 
 SLACK_S = 1e-6
 
@@ -12,10 +12,10 @@ SLACK_S = 1e-6
 def heeded(gaps_s: list[float]) -> list[float]:
     """Say one message after the other, so long after the last was heeded; return when each was."""
     now_s, times_s = 0.0, []
-    pace = MessagePace(clock_s=lambda: now_s)
+    limit = MessageLimit(clock_s=lambda: now_s)
     for gap_s in gaps_s:
         now_s += gap_s
-        now_s += pace.wait_s()
+        now_s += limit.wait_s()
         times_s.append(now_s)
     return times_s
 
