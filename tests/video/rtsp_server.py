@@ -16,6 +16,7 @@ from typing import Any
 LAUNCH = (
     "( videotestsrc is-live=true pattern={pattern} "
     "! video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 "
+    "! identity drop-probability={drop} "
     "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={gop} threads=1 "
     "! rtph264pay name=pay0 pt=96 config-interval=1 )"
 )
@@ -27,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", default="320x240", help="WIDTHxHEIGHT")
     parser.add_argument("--fps", type=int, default=30)
     parser.add_argument("--gop", type=int, default=30)
+    parser.add_argument("--drop", type=float, default=0.0, help="share of frames never made")
     parser.add_argument("--pattern", default="smpte")
     parser.add_argument("--auth", choices=("none", "basic", "digest"), default="none")
     parser.add_argument("--user", default="rider")
@@ -74,7 +76,12 @@ def serve() -> None:
     factory = rtsp.RTSPMediaFactory.new()
     factory.set_shared(True)
     launch = LAUNCH.format(
-        width=width, height=height, fps=asked.fps, gop=asked.gop, pattern=asked.pattern
+        width=width,
+        height=height,
+        fps=asked.fps,
+        gop=asked.gop,
+        drop=asked.drop,
+        pattern=asked.pattern,
     )
     factory.set_launch(launch)
     if asked.auth != "none":

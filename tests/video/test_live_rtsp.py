@@ -49,6 +49,17 @@ def test_picture_is_handed_out_when_its_successor_arrives(server: RtspServer) ->
     assert sorted(ages_ms)[15] < 1000 / 30
 
 
+def test_camera_that_gives_half_of_what_it_declares_is_noted() -> None:
+    with rtsp_server(drop="0.5") as server:
+        source = open_live(server.url)
+        read_until(source, lambda: bool(source.warnings))
+        source.close()
+    (warning,) = source.warnings
+    assert source.rate_declared == 30
+    assert 8 <= float(warning.removeprefix("camera gives ").split()[0]) <= 20
+    assert "of 30 FPS: long exposure in low light, or frames lost on the way?" in warning
+
+
 @pytest.mark.parametrize("scheme", ["basic", "digest"])
 def test_login_is_tried_and_told_apart_from_a_wrong_path(scheme: str) -> None:
     with rtsp_server(auth=scheme, password=PASSWORD) as server:
