@@ -77,7 +77,8 @@ class LiveStatus:
         fps: Frames handed on a second, over the last two seconds.
         fps_measured: Frames a second that the source gives; 0 while unknown.
         fps_declared: Frames a second that the source claims; None when it does not.
-        age_ms: Capture to handed on over the last frames: ``p50``, ``p95``, ``p99``, ``max``.
+        age_ms: Capture to handed on over the last frames: ``p50``, ``p95``, ``p99``, ``max``; empty
+            before the first one.
         frames: The ledger as its ``as_dict`` gives it.
         shares: Share of the picture by class, 0..1, in the order of ``class_names``.
         class_names: Names of the classes.

@@ -1,4 +1,5 @@
 import string
+from pathlib import PurePosixPath
 from urllib.parse import quote
 
 import pytest
@@ -24,6 +25,23 @@ def test_user_and_password_never_survive(scheme: str, user: str, password: str, 
     assert user not in text
     assert password not in text
     assert text == f"cannot open '{scheme}://***@{host}/live': refused"
+
+
+@given(
+    scheme=st.sampled_from(["rtsp", "rtsps", "http", "HTTPS", "udp", "rtmp"]),
+    user=secrets.filter(lambda text: "/" not in text),
+    password=secrets.filter(lambda text: "/" not in text),
+)
+def test_user_and_password_never_survive_in_what_was_taken_for_a_path(
+    scheme: str, user: str, password: str
+) -> None:
+    path = PurePosixPath(f"{scheme}://{user}:{password}@cam/live.mp4")
+    assert scrubbed(f"{path}: no such file") == f"{scheme}:/***@cam/live.mp4: no such file"
+
+
+def test_paths_and_times_are_no_addresses() -> None:
+    for text in ("C:/rides/a@b.mp4", "at 12:30:/x@y", "ride:/a@b"):
+        assert scrubbed(text) == text
 
 
 @given(user=secrets, password=secrets)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -171,6 +172,9 @@ def live(
     if source is None:
         after = " after --serve, which takes what follows it for its place" if serve else ""
         raise click.UsageError(f"Missing argument 'SOURCE'{after}.", ctx=context)
+    if source == "screen":
+        # Before OpenCV: both bring libraries of X, and grabbing dies with those of OpenCV.
+        import_module("av")
     from losszero_rt.cli.devices import settle_device
     from losszero_rt.cli.printing import Printer
     from losszero_rt.errors import UsageError

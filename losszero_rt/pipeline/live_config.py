@@ -79,6 +79,11 @@ class LiveConfig(StreamConfig):
         return not (self.record or self.show or self.json)
 
     @property
+    def is_json_alone(self) -> bool:
+        """Whether the JSON lines are all that is left of the run."""
+        return self.json is not None and not (self.record or self.show or self.serve)
+
+    @property
     def flow(self) -> Flow:
         """The rules by which frames are left out."""
         return Flow(policy=self.policy, deadline_ms=self.deadline_ms, max_fps=self.max_fps)

@@ -151,7 +151,7 @@ class Reporter:
             fps=self.line.fps,
             fps_measured=source.rate_measured_fps,
             fps_declared=float(declared) if declared else None,
-            age_ms=ages.as_dict(),
+            age_ms=ages.as_dict() if ages.n else {},
             frames=self.ledger.as_dict(),
             shares=self.shares.newest,
             class_names=self.classmap.names,

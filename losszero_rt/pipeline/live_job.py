@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from losszero_rt.engine import open_model
@@ -15,7 +16,7 @@ from losszero_rt.pipeline.live_waiting import Stop, wait_for
 from losszero_rt.pipeline.live_window import check_window
 from losszero_rt.pipeline.options import encode_options
 from losszero_rt.pipeline.progress import Progress
-from losszero_rt.pipeline.recording import check_recording
+from losszero_rt.pipeline.segments import check_recording, is_of_recording
 from losszero_rt.stopping import StopSwitch
 from losszero_rt.video import Address, LiveOptions, LiveSource, parse_address
 
@@ -51,6 +52,12 @@ def run_live(
     """
     check_outputs(config)
     place = parse_address(address, options=config.opening)
+    if place.kind == "screen" and config.show:
+        raise UsageError(
+            "--show of the screen, which the window would be on",
+            accepted="--serve or --record",
+            remedy="--serve 8080 shows it on another machine",
+        )
     with StopSwitch() as stop, served(page, progress=progress, on_served=on_served) as server:
         model = open_model(config.model, allow_unverified=config.allow_unverified)
         model.classmap.ids_of((*config.classes, *([config.cam] if config.cam else ())))
@@ -76,11 +83,7 @@ def check_outputs(config: LiveConfig) -> None:
         OutputError: A file exists, or a folder is missing or cannot be written.
     """
     files = {"--record": config.record, "--json": config.json, "--report": config.report}
-    named = [path.resolve() for path in files.values() if path is not None]
-    if len(set(named)) < len(named):
-        raise UsageError(
-            "one file for two of --record, --json and --report", accepted="different names"
-        )
+    _check_names({option: path.resolve() for option, path in files.items() if path is not None})
     if config.record is not None:
         check_recording(
             config.record,
@@ -93,6 +96,24 @@ def check_outputs(config: LiveConfig) -> None:
             check_side_file(path, option=option, force=config.force)
     if config.show:
         check_window()
+
+
+def _check_names(files: dict[str, Path]) -> None:
+    """Refuse one name for two outputs, those that a recording may come to among them."""
+    if len(set(files.values())) < len(files):
+        raise UsageError(
+            "one file for two of --record, --json and --report", accepted="different names"
+        )
+    recording = files.get("--record")
+    for option, path in files.items():
+        if recording is None or option == "--record" or path.parent != recording.parent:
+            continue
+        # Also without segments: where a file cannot hold a gap another one goes on.
+        if is_of_recording(path, recording=recording):
+            raise UsageError(
+                f"{option} {path.name} is a name that the recording {recording.name} may need",
+                accepted="another name",
+            )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from losszero_rt.classmap import ClassMap
 from losszero_rt.engine import EngineInfo, Model
 from losszero_rt.ledger import Ledger
 from losszero_rt.livestate import PictureChoice
+from losszero_rt.pipeline.json_lines import JsonLines
 from losszero_rt.pipeline.lane import Background
 from losszero_rt.pipeline.live_config import LiveConfig
 from losszero_rt.pipeline.live_feed import LiveStream
@@ -35,6 +36,7 @@ class LiveSetting:
         page: Shows the run.
         server: The thread that serves the page.
         progress: Hears how it goes.
+        lines: The JSON lines, if there are any.
     """
 
     config: LiveConfig
@@ -46,6 +48,7 @@ class LiveSetting:
     page: LivePage | None
     server: Background | None
     progress: Progress
+    lines: JsonLines | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,6 +116,7 @@ def open_parts(
         max_bytes=None if config.max_record_mb is None else config.max_record_mb * 1e6,
         duration_s=config.duration_s,
         alone=config.is_page_alone,
+        sole_lines=setting.lines if config.is_json_alone else None,
     )
     outputs.on_shown = watch.on_shown
     return LiveParts(

@@ -89,6 +89,7 @@ class LiveRun:
             page=page,
             server=server,
             progress=progress,
+            lines=self._side.json,
         )
         self._failures: list[LossZeroError] = []
         self._live: dict[str, Any] | None = None

@@ -7,6 +7,7 @@ from typing import Literal
 
 from losszero_rt.errors import OutputError
 from losszero_rt.livestate import Signal
+from losszero_rt.pipeline.json_lines import JsonLines
 from losszero_rt.pipeline.lane import Background
 from losszero_rt.pipeline.live_feed import LiveStream
 from losszero_rt.pipeline.live_figures import Reporter
@@ -22,7 +23,6 @@ Ending = Literal["", "signal", "duration", "size", "window", "page", "failure"]
 
 _LOOK_PERIOD_S = 0.04
 _PUBLISH_PERIOD_S = 0.2
-_MEASURE_PERIOD_S = 0.5
 # A source that gives frames ends with the first one beyond the duration, on a busy machine a little
 # later than by the clock. One that gives none ends by the clock.
 _GRACE_S = 0.5
@@ -44,6 +44,7 @@ class LiveWatch:
         duration_s: Length of the run from its first shown frame on, seconds; None for no limit.
             It is a little more where no frame comes, which would end it by its time.
         alone: Whether the page is all that anybody sees of the run.
+        sole_lines: The JSON lines, where they are all that is left of the run.
 
     Attributes:
         history: What became of the signal.
@@ -66,14 +67,16 @@ class LiveWatch:
         max_bytes: float | None,
         duration_s: float | None,
         alone: bool,
+        sole_lines: JsonLines | None = None,
     ) -> None:
         self._source, self._stop, self._progress = source, stop, progress
         self._reporter, self._page, self._server = reporter, page, server
         self._window, self._duration_s, self._alone = window, duration_s, alone
         self._recording, self._max_bytes = recording, max_bytes
+        self._sole_lines = sole_lines
         self._start_s = now_s()
         self._has_shown = False
-        self._looked_s = self._published_s = self._measured_s = 0.0
+        self._looked_s = self._published_s = 0.0
         self._num_told = 0
         self.history = SignalHistory()
         self.ending: Ending = ""
@@ -142,17 +145,17 @@ class LiveWatch:
             return "window"
         if self._duration_s is not None and now - self._start_s >= self._duration_s + _GRACE_S:
             return "duration"
-        if self._is_recording_full(now):
+        if self._sole_lines is not None and self._sole_lines.failure is not None:
+            return "failure"  # which the pipeline has taken note of
+        if self._is_recording_full:
             return "size"
         if self._server is not None and not self._server.is_running and self.failure is None:
             self.failure = OutputError(f"the page is served no more: {self._server.error}")
             self._progress.warn(str(self.failure))
         return "page" if self.failure is not None and self._alone else ""
 
-    def _is_recording_full(self, now: float) -> bool:
+    @property
+    def _is_recording_full(self) -> bool:
         if self._recording is None or self._max_bytes is None:
             return False
-        if now - self._measured_s < _MEASURE_PERIOD_S:
-            return False
-        self._measured_s = now
         return self._recording.num_bytes >= self._max_bytes

@@ -9,7 +9,6 @@ hours and a half) the next one begins behind it, as NAME-001.mp4 even without se
 finished and read back on a thread of its own, while the next one is being written.
 """
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,51 +18,18 @@ import numpy as np
 from losszero_rt.errors import LossZeroError, OutputError
 from losszero_rt.frame import Cargo, Frame, Planes, VideoInfo
 from losszero_rt.pipeline.lane import Background
+from losszero_rt.pipeline.segments import remove_segments, segment_path
 from losszero_rt.video import (
     EncodeOptions,
     OutputLock,
     SinkReport,
     VideoSink,
-    check_output,
-    probe_output,
 )
-from losszero_rt.video.encoders import candidates
 from losszero_rt.video.muxing import longest_step
-from losszero_rt.video.output_path import bytes_of, format_of, part_of
+from losszero_rt.video.output_path import format_of, part_of
 
 # A segment of hours is read back at the speed of the disk.
 FINISH_TIMEOUT_S = 600.0
-
-
-def segment_path(path: Path, *, number: int) -> Path:
-    """Return the name of a segment, e.g. ``ride-000.mp4`` for ``ride.mp4``."""
-    return path.with_name(f"{path.stem}-{number:03d}{path.suffix}")
-
-
-def check_recording(
-    path: Path, *, segments: bool, options: EncodeOptions, force: bool = False
-) -> None:
-    """Refuse a recording that must not or cannot be written, before anything is computed.
-
-    Raises:
-        UsageError: The suffix is unknown, or the named encoder does not go with it.
-        OutputError: A file of that name exists, its directory cannot be written, or another run
-            is recording there.
-    """
-    first = segment_path(path, number=0) if segments else path
-    check_output(first, force=force)
-    candidates(options, container=format_of(first))
-    probe_output(path)
-    if not segments or force:
-        return
-    name = re.compile(re.escape(path.stem) + r"-\d{3,}" + re.escape(path.suffix) + r"(\.part)?")
-    taken = sorted(other for other in path.parent.iterdir() if name.fullmatch(other.name))
-    if taken:
-        raise OutputError(
-            f"{taken[0]} exists: segments of another run",
-            accepted="a name that no segments have yet",
-            remedy="add --force to replace them",
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +72,10 @@ class _Ending:
     @property
     def ended(self) -> bool:
         return not self._work.is_running
+
+    @property
+    def num_bytes(self) -> int:
+        return self._sink.num_bytes
 
     def _finish(self) -> None:
         try:
@@ -155,7 +125,6 @@ class Recording:
         self.failures: list[LossZeroError] = []
         self._endings: list[_Ending] = []
         self._number = 0
-        self._under_way: list[Path] = []
         self._finished_bytes = 0
         self._longest_step = longest_step(format_of(path))
         self._origin_pts: int | None = None
@@ -169,12 +138,16 @@ class Recording:
         except BaseException:
             self._let_go()
             raise
+        if segment_s is not None and force:
+            self.notes += remove_segments(path, but=segment_path(path, number=0))
         self.codec = self._sink.codec
 
     @property
     def num_bytes(self) -> int:
-        """Bytes that all of its files have by now; what encoders hold back is not among them."""
-        return self._finished_bytes + sum(map(bytes_of, self._under_way))
+        """Bytes of pictures in all of its files; what encoders hold back is not among them."""
+        under_way = [ending.num_bytes for ending in self._endings]
+        current = 0 if self._sink is None else self._sink.num_bytes
+        return self._finished_bytes + sum(under_way) + current
 
     def canvas(self) -> Planes:
         """Return planes to paint into, valid until :meth:`write`."""
@@ -260,15 +233,13 @@ class Recording:
             ending.wait()
             if ending.segment is not None:
                 self.finished.append(ending.segment)
-                self._under_way.remove(ending.segment.report.path)
                 self._finished_bytes += ending.segment.report.num_bytes
             if ending.error is not None:
                 self.failures.append(ending.error)
 
     def _open(self) -> VideoSink:
-        path = self._next_path()
         sink = VideoSink(
-            path,
+            self._next_path(),
             info=self._info,
             size=self._size,
             options=self._options,
@@ -276,7 +247,6 @@ class Recording:
             # Whoever restarts a recording that broke off wants both.
             put_aside=True,
         )
-        self._under_way.append(path)
         self.notes += tuple(line for line in sink.notes if line not in self.notes)
         return sink
 

@@ -1,6 +1,7 @@
 """The figures for Prometheus, by its own client, in a registry of our own."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from prometheus_client import CollectorRegistry
@@ -55,11 +56,11 @@ def _page_figures(hub: Hub) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "losszero_rt_picture_sent_bytes", "Bytes of the pictures sent.", value=hub.sent_bytes
     )
-    encoding = Percentiles.of(list(hub.encode_ms)).as_dict()
+    encoding = _percentiles(list(hub.encode_ms))
     yield _quantiles("losszero_rt_encode_seconds", "Encoding a picture, of late.", encoding)
     drawn = [ms for viewer in hub.viewers for ms in list(viewer.screen_ms)]
     text = "Capture to the word that a viewer has drawn the picture, of late."
-    yield _quantiles("losszero_rt_screen_seconds", text, Percentiles.of(drawn).as_dict())
+    yield _quantiles("losszero_rt_screen_seconds", text, _percentiles(drawn))
 
 
 def _run_figures(status: LiveStatus) -> Iterator[Metric]:
@@ -137,10 +138,14 @@ def _gauge(name: str, text: str, value: float, **labels: str) -> Metric:
     return family
 
 
+def _percentiles(values_ms: Sequence[float]) -> Mapping[str, float]:
+    return Percentiles.of(values_ms).as_dict() if values_ms else {}
+
+
 def _quantiles(name: str, text: str, percentiles_ms: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=["quantile"])
     for key, quantile in _QUANTILES:
-        family.add_metric([quantile], percentiles_ms.get(key, 0.0) / 1e3)
+        family.add_metric([quantile], percentiles_ms.get(key, math.nan) / 1e3)
     return family
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from http.client import HTTPException
 
+from losszero_rt.timings import now_s
 from losszero_rt.video.stop_flag import Stopped
 
 
@@ -26,6 +27,7 @@ class Feed:
         failure: What ended the stream early, or None.
         paced: Whether the bytes come in bursts, faster than the pictures in them are shown.
         finite: Whether its end is the end of the source, not a lost connection.
+        heard_s: Monotonic clock when bytes came last.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Feed:
         self.failure: Exception | None = None
         self.paced = False
         self.finite = False
+        self.heard_s = now_s()
         self._pull = pull
         self._close = close
 
@@ -43,10 +46,12 @@ class Feed:
         if self.failure is not None:
             return b""
         try:
-            return self._pull(num_bytes)[:num_bytes]
+            piece = self._pull(num_bytes)[:num_bytes]
         except (OSError, HTTPException, Stopped, ValueError) as error:
             self.failure = error.with_traceback(None)
             return b""
+        self.heard_s = now_s()
+        return piece
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -38,6 +38,13 @@ def refuse_leftover(output: Path) -> None:
         )
 
 
+def drop_empty(part: Path) -> None:
+    """Remove what an output left that never got as far as a byte."""
+    with suppress(OSError):
+        if not part.stat().st_size:
+            part.unlink()
+
+
 def put_part_aside(output: Path) -> Path:
     """Give what lies under the ``.part`` name of an output a name of its own, and return that.
 

@@ -149,6 +149,14 @@ def _screen(options: LiveOptions) -> tuple[str, str, dict[str, str]]:
         return "Capture screen 0:none", "avfoundation", wishes
     if not os.environ.get("DISPLAY"):
         raise InputError("there is no screen to read: DISPLAY is not set", accepted="an X display")
+    loaded = list(sys.modules)
+    if "cv2" in loaded and loaded.index("cv2") < loaded.index("av"):
+        # Both bring libraries of X, and libav would end the process in those of OpenCV.
+        raise InputError(
+            "the screen cannot be read where OpenCV was loaded before PyAV",
+            accepted="a process that loads PyAV first, as losszero-rt live screen does",
+            remedy="import av before cv2 and losszero_rt",
+        )
     return os.environ["DISPLAY"], "x11grab", wishes
 
 

@@ -96,7 +96,7 @@ class LiveSession:
         except FAULTS as error:
             fault = error.with_traceback(None)
         if not self._stop.raised:
-            yield from self._decoded(None, now_s())
+            yield from self._decoded(None, self._heard_s())
             raise fault
 
     def lost(self) -> tuple[int | None, ...]:
@@ -115,7 +115,7 @@ class LiveSession:
             try:
                 for packet in self._connection.container.demux(self._connection.video):
                     if packet.size:
-                        yield packet, now_s()
+                        yield packet, self._heard_s()
                         heard_s, num_bad = now_s(), 0
                     if self._stop.raised:
                         return
@@ -133,6 +133,15 @@ class LiveSession:
                 return
             if now_s() - heard_s > self._silence_s:
                 raise Silence("no packet")
+
+    def _heard_s(self) -> float:
+        """Return when what is read now arrived.
+
+        A container's last packet is held until the next one begins. After a silence it comes out
+        at the end of the feed, and arrived with the last bytes, not now.
+        """
+        feed = self._connection.feed
+        return now_s() if feed is None or feed.failure is None else feed.heard_s
 
     def _check_feed(self) -> None:
         feed = self._connection.feed

@@ -16,14 +16,6 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def bytes_of(path: Path) -> int:
-    """Return how large an output is by now, finished or not; 0 where there is none."""
-    for place in (part_of(path), path):
-        with suppress(FileNotFoundError):
-            return place.stat().st_size
-    return 0
-
-
 def write_output(path: Path, data: bytes) -> None:
     """Write a file whole under its name, or not at all.
 

@@ -76,6 +76,8 @@ class Reconnection:
     def why_give_up(self) -> str | None:
         """Return why no further attempt is made, or None."""
         if self._max_attempts is not None and self._num_failed >= self._max_attempts:
+            if not self._max_attempts:
+                return "no attempt to reconnect is allowed"
             attempts = "attempt" if self._num_failed == 1 else "attempts"
             return f"gave up after {self._num_failed} failed {attempts} to connect"
         if self._num_denied >= _DENIALS_MAX:

@@ -89,7 +89,7 @@ def _reason(error: Exception, address: Address) -> tuple[str, str]:
     """Return what happened on the network, and what to do."""
     status = _status(error)
     if status is not None:
-        return _refused_status(status, address)
+        return _refused_status(status, address, error=error)
     if isinstance(error, URLError) and isinstance(error.reason, Exception):
         return _reason(error.reason, address)
     place = address.place
@@ -138,7 +138,7 @@ def _status(error: Exception) -> int | None:
     return next((status for kind, status in statuses if isinstance(error, kind)), None)
 
 
-def _refused_status(status: int, address: Address) -> tuple[str, str]:
+def _refused_status(status: int, address: Address, *, error: Exception) -> tuple[str, str]:
     given = address.place is not None and address.place.user is not None
     if status == 401 and given:
         return "user name or password are wrong (401)", "percent-encode signs like @ in them"
@@ -148,6 +148,8 @@ def _refused_status(status: int, address: Address) -> tuple[str, str]:
         return "access is forbidden (403)", ""
     if status == 404:
         return "there is no such stream (404)", "is the path right?"
+    if 300 <= status < 400 and "infinite loop" in str(error):
+        return f"it leads from address to address without end ({status})", ""
     if 300 <= status < 400:
         return f"it leads to an address that is not http:// or https:// ({status})", ""
     if status >= 500:

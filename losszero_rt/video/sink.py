@@ -15,7 +15,7 @@ from losszero_rt.timings import now_s
 from losszero_rt.video.audio import AudioTracks
 from losszero_rt.video.encoders import EncodeOptions, add_video, candidates, cannot_open
 from losszero_rt.video.key_frames import KeyFrames
-from losszero_rt.video.leftovers import settle_leftover
+from losszero_rt.video.leftovers import drop_empty, settle_leftover
 from losszero_rt.video.muxing import ISO_FORMATS, open_output, output_errors
 from losszero_rt.video.output_lock import OutputLock
 from losszero_rt.video.output_path import check_output, format_of, part_of
@@ -52,6 +52,7 @@ class VideoSink:
         num_kept: Frames that an interrupted run had written already.
         codec: Encoder in use.
         notes: Lines a person should see.
+        num_bytes: Bytes of pictures written so far.
         on_muxed: Called with the source pts and the monotonic clock, seconds, whenever a frame
             has been handed to the muxer.
 
@@ -78,18 +79,15 @@ class VideoSink:
             path, check=lambda: check_output(path, sources=sources, force=force)
         )
         self._path, self._part = path, part_of(path)
-        self._info = info
-        self._size = size or info.size
-        self._options = options or EncodeOptions()
-        self._format = format_of(path)
+        self._info, self._format = info, format_of(path)
+        self._size, self._options = size or info.size, options or EncodeOptions()
         self.on_muxed: OnMuxed | None = None
         self.notes: list[str] = []
-        self._shift = self._choose_shift(origin_pts)
-        self._written = WrittenTimes()
+        self._shift, self._written = self._choose_shift(origin_pts), WrittenTimes()
         self._durations: dict[int, int] = {}
         self._idle: list[tuple[Planes, VideoFrame]] = []
         self._lent: dict[Planes, VideoFrame] = {}
-        self._closed = False
+        self.num_bytes, self._closed = 0, False
         self._keys = KeyFrames(time_base=info.time_base)
         self._kept: KeptPart | None = None
         try:
@@ -101,6 +99,7 @@ class VideoSink:
         except BaseException:
             if self._kept:
                 self._kept.give_back()
+            drop_empty(self._part)
             self._lock.release()
             raise
         self.num_kept = self._kept.num_frames if self._kept else 0
@@ -296,5 +295,6 @@ class VideoSink:
                 self._keys.see(pts)
             packet.duration = self._durations.pop(pts)
             self._container.mux_one(packet)
+            self.num_bytes += packet.size
             if self.on_muxed is not None:
                 self.on_muxed(pts - self._shift, now_s())

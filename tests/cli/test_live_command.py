@@ -99,14 +99,15 @@ def test_segments_are_written_one_after_the_other(program: Program, tmp_path: Pa
 def test_a_full_recording_ends_the_run(
     program: Program, tmp_path: Path, words: tuple[object, ...]
 ) -> None:
-    limit = ("--record", tmp_path / "o.mp4", "--max-record-mb", 0.3, "--crf", 10, *words)
-    program.done("live", RIDE, *limit, "--report", tmp_path / "r.json", *PLAIN)
+    noise = "lavfi:testsrc2=size=320x180:rate=30,noise=alls=100:allf=t"
+    limit = ("--record", tmp_path / "o.mp4", "--max-record-mb", 2, *words)
+    program.done("live", noise, *limit, "--report", tmp_path / "r.json", *PLAIN)
     report = read_json(tmp_path / "r.json")
     assert report["live"]["ended_by"] == "size"
     files = sorted(tmp_path.glob("*.mp4"))
     assert len(files) == len(report["live"]["segments"])
     assert (len(files) > 1) is bool(words)
-    assert 0.3e6 <= sum(path.stat().st_size for path in files) <= 1.2e6
+    assert 2e6 <= sum(path.stat().st_size for path in files) <= 2.4e6
     assert sum(probe(path).frames for path in files) == report["frames"]["shown"]
 
 
@@ -146,6 +147,8 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
         ((RIDE, "--record", "taken.mp4"), 5, "--force"),
         ((RIDE, "--record", "o.mp4", "--json", "none/l"), 5, "--json"),
         ((RIDE, "--record", "o.mp4", "--report", "o.mp4"), 2, "different names"),
+        ((RIDE, "--record", "o.mp4", "--report", "o-001.mp4"), 2, "the recording o.mp4 may need"),
+        ((RIDE, "--record", "o.mp4", "--json", "o.mp4.part"), 2, "another name"),
         ((RIDE, "--record", "o.mp4", "--codec", "libvpx-vp9"), 2, "does not go into mp4"),
         ((RIDE, "--record", "o.mp4", "--preset", "warp"), 2, "ultrafast"),
         ((RIDE, "--record", "o.mp4", "--policy", "newest"), 2, "'latest'"),

@@ -241,3 +241,18 @@ def test_full_disk_keeps_what_plays_and_says_so_in_the_report(bundle: Path, tmp_
     assert report["output"] is None
     assert not (tmp_path / "o.mp4").exists()
     assert 10 <= probe(part_of(tmp_path / "o.mp4")).frames <= report["frames"]["shown"]
+
+
+def test_a_run_whose_lines_nobody_reads_any_more_ends(bundle: Path) -> None:
+    process = start("live", RIDE, "--json", "-", bundle=bundle)
+    try:
+        assert process.stdout is not None
+        for _ in range(3):
+            assert process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(10) == 5
+        assert process.stderr is not None
+        assert "Broken pipe" in process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()

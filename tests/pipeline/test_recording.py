@@ -14,7 +14,8 @@ import pytest
 from losszero_rt.errors import OutputError, UsageError
 from losszero_rt.frame import Frame
 from losszero_rt.pipeline import recording as recording_file
-from losszero_rt.pipeline.recording import Recording, check_recording, segment_path
+from losszero_rt.pipeline.recording import Recording
+from losszero_rt.pipeline.segments import check_recording, segment_path
 from losszero_rt.video import EncodeOptions, VideoSink, probe
 from tests.media import read_clip, read_index
 from tests.pipeline.live_doubles import RATE, SIZE, TICKS, live_info, numbered_frame
@@ -266,12 +267,19 @@ def test_segments_count_beyond_three_digits() -> None:
     assert segment_path(Path("a/ride.x.mkv"), number=1234) == Path("a/ride.x-1234.mkv")
 
 
-def test_what_became_of_the_part_of_a_later_segment_is_told(tmp_path: Path) -> None:
+def test_segments_of_another_run_make_way_and_it_is_told(tmp_path: Path) -> None:
     out = tmp_path / "ride.mp4"
-    left = recording(segment_path(out, number=1))
-    feed(left, [numbered_frame(i, pts=i * TICKS) for i in range(5)])
+    old = recording(out, segment_s=0.1)
+    feed(old, [numbered_frame(i) for i in range(12)])
+    old.close()
+    left = recording(segment_path(out, number=7))
+    feed(left, [numbered_frame(i) for i in range(5)])
     left.abort()
+    (tmp_path / "ride-cut.mp4").write_bytes(b"no segment")
     sink = recording(out, segment_s=0.1, force=True)
-    feed(sink, [numbered_frame(i, pts=i * TICKS) for i in range(8)])
+    feed(sink, [numbered_frame(i) for i in range(5)])
     sink.close()
-    assert any("ride-001.mp4.part of an interrupted run is replaced" in note for note in sink.notes)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["ride-000.mp4", "ride-001.mp4", "ride-cut.mp4"]
+    assert "--force: 3 older segments of ride.mp4 are gone" in sink.notes
+    assert sink.num_bytes == sum(one.report.num_bytes for one in sink.finished)

@@ -97,6 +97,12 @@ def test_files_of_the_page_name_nothing_outside(page: Page, run: PaintedRun) -> 
     assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", html)
 
 
+def test_an_age_that_is_not_known_yet_is_no_age_of_zero(page: Page) -> None:
+    with served(page) as run:
+        run.changes = {"age_ms": {}}
+        until(lambda: 'age_seconds{quantile="0.95"} NaN' in get(page, "/metrics").text)
+
+
 def test_other_paths_and_methods_are_refused(page: Page, run: PaintedRun) -> None:
     assert get(page, "/../hub.py").status_code == 404
     assert get(page, "/page/live.js").status_code == 404

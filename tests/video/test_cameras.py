@@ -1,10 +1,9 @@
 import errno
 import os
-import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from losszero_rt.errors import ExitCode, InputError
@@ -13,8 +12,6 @@ from losszero_rt.video import LiveOptions, find_cameras
 from losszero_rt.video.addresses import parse_address
 from losszero_rt.video.cameras import Camera, device_of
 from losszero_rt.video.refusals import refusal_of
-from tests.needing import need
-from tests.pipeline.x_display import white_screen
 from tests.video.live_reading import open_live, take
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="cameras of Linux")
@@ -64,17 +61,20 @@ def test_screen_without_a_display_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @linux
-def test_screen_is_read_as_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    need("" if shutil.which("Xvfb") else "no Xvfb", demanded_by="LOSSZERO_REQUIRE_LIVE")
-    with white_screen() as display:
-        monkeypatch.setenv("DISPLAY", display)
-        source = open_live("screen")
-        frames: list[Frame] = take(source, 10)
-        source.close()
-    assert source.info.size == (800, 1280)
-    times = [frame.pts for frame in frames]
-    assert times == sorted(set(times))
-    assert all(np.median(frame.planes.y) > 230 for frame in frames)
+def test_screen_is_refused_where_it_would_end_the_process() -> None:
+    program = (
+        "import cv2; from losszero_rt.video import LiveSource, LiveOptions as O, parse_address;"
+        "LiveSource(parse_address('screen', options=O()), options=O())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "DISPLAY": ":4999"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "where OpenCV was loaded before PyAV" in done.stderr
 
 
 @linux

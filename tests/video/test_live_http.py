@@ -192,6 +192,12 @@ def test_redirections_elsewhere_are_refused(server: HttpServer, target: str) -> 
         open_live(server.url("/moved"))
 
 
+def test_redirections_in_a_circle_are_told(server: HttpServer) -> None:
+    server.redirects |= {"/here": "/there", "/there": "/here"}
+    with pytest.raises(InputError, match=r"from address to address without end \(302\)"):
+        open_live(server.url("/here"))
+
+
 def test_redirections_within_http_are_followed(server: HttpServer) -> None:
     server.redirects["/moved"] = "/mjpeg"
     source = open_live(server.url("/moved"))

@@ -47,6 +47,12 @@ def test_gives_up_after_so_many_failed_attempts_in_a_row() -> None:
     assert "2 failed attempts" in str(tried.why_give_up())
 
 
+def test_no_attempt_that_is_allowed_is_none_that_failed() -> None:
+    tried = reconnection(0)
+    tried.went_down(0.0)
+    assert tried.why_give_up() == "no attempt to reconnect is allowed"
+
+
 def test_refused_logins_are_tried_thrice_and_far_apart() -> None:
     tried = reconnection()
     tried.went_live(0.0)
