@@ -96,17 +96,17 @@ class WebRtcPage:
     def _track(self) -> Any:
         from aiortc import VideoStreamTrack
 
-        page, fresh = self, asyncio.Event()
+        fresh = asyncio.Event()
         self._fresh.add(fresh)
 
-        class Newest(VideoStreamTrack):
-            async def recv(self) -> VideoFrame:
-                await fresh.wait()
-                fresh.clear()
-                assert page._newest is not None, "set before the event"
-                return page._newest
+        async def recv(_: Any) -> VideoFrame:
+            await fresh.wait()
+            fresh.clear()
+            assert self._newest is not None, "set before the event"
+            return self._newest
 
-        return Newest()
+        # Made so because there is nothing to check a subclass against where aiortc is absent.
+        return type("Newest", (VideoStreamTrack,), {"recv": recv})()
 
     def close(self) -> None:
         """Let browsers go, and end all threads."""
