@@ -7,6 +7,7 @@ silently wrong before.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,14 +64,14 @@ def subjects(options: Options, *, like: Bundle) -> Iterator[Subject]:
         for name in FAMILIES:
             yield Subject(
                 name=name,
-                make=lambda name=name: family_bundle(name, folder, like=like),  # type: ignore[misc]
+                make=partial(family_bundle, name, folder, like=like),
                 trained=False,
             )
         return
     for record in sorted(options.checkpoints.rglob(RECORD_NAME)):
         yield Subject(
             name=str(record.parent.relative_to(options.checkpoints)),
-            make=lambda record=record: checkpoint_bundle(record.parent, folder),  # type: ignore[misc]
+            make=partial(checkpoint_bundle, record.parent, folder),
             trained=True,
         )
 

@@ -14,11 +14,9 @@ _HIDDEN = "***"
 _WORD = re.compile(r"[^\s\"<>]+")
 # Signs may be percent-encoded, even twice, in an address that is handed on inside another.
 _COLON, _SLASH = r"(?::|%(?:25)*3a)", r"(?:/|%(?:25)*2f)"
-# What made a path of an address took one slash away.
-_SCHEME_END = re.compile(
-    rf"{_COLON}{_SLASH}{{2}}|\b(?:rtsps?|rtmps?|https?|ftps?|sftp|udp|tcp|tls|srt|wss?){_COLON}{_SLASH}{{1,2}}",
-    re.IGNORECASE,
-)
+_KNOWN = r"\b(?:rtsps?|rtmps?|https?|ftps?|sftp|udp|tcp|tls|srt|wss?)"
+# What made a path of an address took one slash away: then only a known scheme tells it.
+_SCHEME_END = re.compile(rf"{_COLON}{_SLASH}{{2}}|{_KNOWN}{_COLON}{_SLASH}{{1,2}}", re.IGNORECASE)
 _AT = re.compile(r"@|%(?:25)*40", re.IGNORECASE)
 _NAME = re.compile(
     r"(?:[?&;#/]|%(?:25)*(?:3f|26|3b|23|2f))[^?&;#=/]{0,200}?(?:=|%(?:25)*3d)", re.IGNORECASE

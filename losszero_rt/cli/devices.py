@@ -4,7 +4,7 @@ from typing import Any
 
 
 def settle_device(options: dict[str, Any]) -> dict[str, Any]:
-    """Return options whose device ``auto`` is the GPU where there is one that torch sees.
+    """Return options whose device ``auto`` is the GPU where there is one that torch can use.
 
     OpenVINO's engine computes on CPUs, so a run that names it stays there; and so does one in eight
     bits that does not name TensorRT, the only engine that has them on a GPU.

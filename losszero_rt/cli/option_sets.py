@@ -70,7 +70,7 @@ def engine_options(function: Any) -> Any:
             "--device",
             default="auto",
             metavar="auto|cpu|cuda[:N]",
-            help="Where to compute; auto is the GPU that torch sees, else the CPU.",
+            help="Where to compute; auto is the GPU that torch can use, else the CPU.",
         ),
         option(
             "--engine",

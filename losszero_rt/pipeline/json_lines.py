@@ -15,6 +15,7 @@ from losszero_rt.objects import Objects
 from losszero_rt.pipeline.detections import frame_detections, object_lines
 from losszero_rt.pipeline.outlets import StageTimes
 from losszero_rt.video import OutputLock, part_of, put_part_aside
+from losszero_rt.video.leftovers import drop_empty
 
 _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
@@ -109,10 +110,8 @@ class JsonLines:
         """Close the file; what it holds stays under its ``.part`` name, nothing leaves nothing."""
         with suppress(OSError):
             self._file.close()
-        with suppress(OSError):
-            # Without the lock it is another run's by now.
-            if self._lock is not None and not self._part.stat().st_size:
-                self._part.unlink()
+        if self._lock is not None:  # without it the file is another run's by now
+            drop_empty(self._part)
         self._release()
 
     def _open(self, *, put_aside: bool) -> TextIO:

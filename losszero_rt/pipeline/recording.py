@@ -135,11 +135,11 @@ class Recording:
         self._sink: VideoSink | None = None
         try:
             self._sink = self._open()
+            if segment_s is not None and force:
+                self.notes += remove_segments(path)
         except BaseException:
-            self._let_go()
+            self.abort()
             raise
-        if segment_s is not None and force:
-            self.notes += remove_segments(path, but=segment_path(path, number=0))
         self.codec = self._sink.codec
 
     @property

@@ -55,12 +55,14 @@ def _name_of(path: Path) -> re.Pattern[str]:
     return re.compile(re.escape(path.stem) + r"-\d{3,}" + re.escape(path.suffix) + r"(\.part)?")
 
 
-def remove_segments(path: Path, *, but: Path) -> tuple[str, ...]:
+def remove_segments(path: Path) -> tuple[str, ...]:
     """Remove the segments of another run, for they would look like a part of this one.
 
+    These are the files numbered from 001 on without a gap. What comes after one may be something
+    else, such as ``ride-2026.mp4`` beside ``ride.mp4``, and is left alone.
+
     Args:
-        path: What they are named after.
-        but: The one that is being written.
+        path: What they are named after; its first segment is this run's already.
 
     Returns:
         A line that says how many, if there were any.
@@ -68,10 +70,16 @@ def remove_segments(path: Path, *, but: Path) -> tuple[str, ...]:
     Raises:
         OutputError: One cannot be removed.
     """
-    old = [one for one in segments_of(path) if one not in (but, part_of(but))]
-    for one in old:
-        try:
-            one.unlink()
-        except OSError as error:
-            raise OutputError(f"{one} cannot be replaced: {error.strerror}") from error
-    return (f"--force: {len(old)} older segments of {path.name} are gone",) if old else ()
+    num_gone = 0
+    while names := _there(segment_path(path, number=num_gone + 1)):
+        for name in names:
+            try:
+                name.unlink()
+            except OSError as error:
+                raise OutputError(f"{name} cannot be replaced: {error.strerror}") from error
+        num_gone += 1
+    return (f"--force: {num_gone} older segments of {path.name} are gone",) if num_gone else ()
+
+
+def _there(path: Path) -> list[Path]:
+    return [one for one in (path, part_of(path)) if one.exists()]
