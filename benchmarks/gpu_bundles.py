@@ -9,7 +9,7 @@ import torch
 
 from export.config import ExportConfig
 from export.engine_request import Attention, TensorRtPrecision
-from export.exporting import write_weights
+from export.source import write_weights
 from export.tensorrt_engines import add_engines
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, find_bundle, seal
 from losszero_rt.network import NetworkSpec, build_network

@@ -45,17 +45,26 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
     "unverified: losszero-rt then runs it with --allow-unverified alone.",
 )
 @click.option("--split", default="", help="Rows of manifest.json in --labelled; all if left away.")
-@click.option("--licence", default="Apache-2.0", show_default=True, help="Of the weights.")
+@click.option(
+    "--licence", default="", help="Of the weights; that of a bundle, or Apache-2.0, if left away."
+)
 @click.option(
     "--notes", type=click.Path(path_type=Path), help="Markdown lines for the model card's limits."
 )
 @click.option("--force", is_flag=True, help="Replace the bundle that is there.")
 @click.option(
+    "--portable/--no-portable",
+    default=True,
+    show_default=True,
+    help="Also write the network as one ONNX file that any runtime reads, proved like the rest.",
+)
+@click.option(
     "--engine",
     type=click.Choice(ENGINE_CHOICES),
     default="openvino",
     show_default=True,
-    help="What to compile; TensorRT needs the NVIDIA GPU that will run it, ONNX is for others.",
+    help="What to compile; TensorRT needs the NVIDIA GPU that will run it; onnx is the portable "
+    "file alone.",
 )
 @click.option(
     "--precision",
@@ -96,7 +105,11 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
     help="Frames a call, a TensorRT engine for each.",
 )
 def main(checkpoint: Path, **options: Any) -> None:
-    """Turn a checkpoint folder into a bundle that losszero-rt runs."""
+    """Turn a checkpoint folder into a bundle that losszero-rt runs.
+
+    CHECKPOINT may also be a bundle, or the name of one that ships: its weights are kept as they
+    are, and compiled once more.
+    """
     try:
         config = ExportConfig(checkpoint=checkpoint, **options)
         with ends_cleanly():

@@ -118,9 +118,10 @@ def _parity_text(parity: dict[str, Any]) -> str:
     for name, record in parity.items():
         # The weights are compared with the checkpoint's, and know one precision alone.
         for precision, found in record.get("precisions", {"fp32": record}).items():
+            what = f"{name} (on {found['compared_on']})" if "compared_on" in found else name
             worst = max(found["class_points"].values(), key=abs)
             rows.append(
-                f"| {name} | {precision} | {found['label_agreement']:.4%} "
+                f"| {what} | {precision} | {found['label_agreement']:.4%} "
                 f"| {found['miou_points']:+.3f} | {worst:+.3f} |"
             )
     return "\n".join(

@@ -23,15 +23,17 @@ class ExportConfig:
     """Options of an export; the command line has one flag for each.
 
     Attributes:
-        checkpoint: Folder that the training wrote.
+        checkpoint: Folder that the training wrote; or a bundle, or the name of one that ships,
+            whose weights are compiled once more.
         out: Folder of the bundle to write.
         name: What to call the bundle; empty for the name of ``out``.
         labelled: Folder with ``images/`` and ``masks/`` that scores and parity are measured on;
             None writes an unverified bundle.
         split: Which rows of ``labelled``'s ``manifest.json`` to take; empty for every pair.
-        licence: Licence of the weights.
+        licence: Licence of the weights; empty for that of a bundle, or Apache-2.0.
         notes: Markdown file whose lines go under the limits of the model card; None for none.
         force: Replace a bundle that is there.
+        portable: Write the network as one ONNX file too, where it can be.
         engine: What to compile; ``all`` leaves out what cannot be built here, and says so.
         precision: Arithmetic. Of TensorRT engines ``auto`` is fp16, and there is no bf16. Of
             OpenVINO graphs ``auto`` is every float of the CPU, and int8 where a second graph can be
@@ -52,9 +54,10 @@ class ExportConfig:
     name: str = ""
     labelled: Path | None = None
     split: str = ""
-    licence: str = "Apache-2.0"
+    licence: str = ""
     notes: Path | None = None
     force: bool = False
+    portable: bool = True
     engine: EngineChoice = "openvino"
     precision: ExportPrecision = "auto"
     batches: tuple[int, ...] = (1,)
@@ -81,6 +84,11 @@ class ExportConfig:
                 accepted="printable text for --name, which is that of --out if left away",
             )
         self._require_folders_for_splits()
+        if self.engine == "onnx" and not self.portable:
+            raise UsageError(
+                "--no-portable with --engine onnx, which is the portable file",
+                accepted="one of the two",
+            )
         if self.engine in ("openvino", "onnx"):
             self._require_no_tensorrt_wish()
         elif self.precision == "bf16":

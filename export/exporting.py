@@ -1,24 +1,29 @@
-"""From a checkpoint to a bundle, step by step."""
+"""From a checkpoint, or the weights of another bundle, to a bundle, step by step."""
 
 import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import losszero_rt
 from export import compile_onnx, onnx_parity, openvino_parity
-from export.card import attribution_of, write_card
+from export.card import write_card
 from export.compile_openvino import cams_size_of, convert_graph, save_graph, with_labels
 from export.config import ExportConfig
-from export.folding import fold_normalisation
 from export.gate import GateRequest
 from export.int8_graphs import add_int8, settle_int8
 from export.labelled import LabelledPicture, check_values, read_labelled
-from export.parity import compare, judge_eager
 from export.provenance import provenance_of
-from export.rounding import halve_kernels, ride_values, round_kernels
+from export.source import (
+    data_of,
+    digest_of_checkpoint,
+    open_source,
+    rights_of,
+    score_weights,
+    store_weights,
+)
 from export.split_export import check_split, save_parts
 from export.tensorrt_engines import (
     Say,
@@ -39,15 +44,11 @@ from losszero_rt.bundle import (
     seal,
 )
 from losszero_rt.bundle.parity_rules import run_faults
-from losszero_rt.checkpoint import Checkpoint, load_network, read_checkpoint
-from losszero_rt.engine import TrainedModel
+from losszero_rt.engine import Model
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.engine.openvino_graphs import left_out_of
 from losszero_rt.errors import ModelError, UsageError
 from losszero_rt.network.mask_rcnn_split import PARTS, is_split
-
-if TYPE_CHECKING:
-    from torch import nn
 
 Portable = Literal["onnx"]
 PROOFS = {"openvino": openvino_parity.prove_in_child, "onnx": onnx_parity.prove_in_child}
@@ -55,7 +56,7 @@ LIBRARIES = ("torch", "openvino", "segmentation-models-pytorch", "timm")
 
 
 def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
-    """Export a checkpoint.
+    """Export a checkpoint, or the weights of a bundle once more.
 
     Args:
         config: What to do.
@@ -69,8 +70,8 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
             compiled graph differs too much from the network; then nothing is left behind.
     """
     engines: tuple[str, ...] = settle_engines(config, say=say)
-    record = read_checkpoint(config.checkpoint)
-    spec, size = record.network, config.input_size(record.input.size)
+    source = open_source(config)
+    spec = source.network_spec
     check_split(config, spec)
     if is_split(spec):
         say(f"a {spec.architecture} is compiled in parts: {', '.join(PARTS)}; no int8, no ONNX")
@@ -82,29 +83,23 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
     int8 = settle_int8(config, say=say) if whole else None
     notes = read_notes(config.notes) if config.notes else ""
     with new_bundle_folder(config.out, force=config.force, say=say) as folder:
-        network, checkpoint = load_network(config.checkpoint)
-        checkpoint = replace(checkpoint, input=replace(checkpoint.input, size=size))
         pictures = []
         if config.labelled:
             pictures = read_labelled(config.labelled, split=config.split)
-            check_values(pictures, classes=checkpoint.classes, folder=config.labelled)
-        fold_normalisation(network, size=checkpoint.input.size)
-        if is_split(spec):
-            halve_kernels(network)
-        else:
-            round_kernels(network, values_NCHW=ride_values(checkpoint.input))
-        write_weights(network, folder / WEIGHTS_NAME)
-        bundle = _describe(config, checkpoint, folder, pictures=pictures)
-        graph = LogitsGraph(network, spec=checkpoint.input).eval()
-        bundle = _add_graphs(bundle, graph, engines=engines, limit=config.openvino_precision)
+            check_values(pictures, classes=source.classmap, folder=config.labelled)
+        network = store_weights(source, folder / WEIGHTS_NAME)
+        bundle = _describe(config, source, folder, pictures=pictures)
+        graph = LogitsGraph(network, spec=source.input_spec).eval()
+        bundle = _add_graphs(bundle, graph, engines=engines, config=config, say=say)
         if int8 is not None:
             bundle = add_int8(bundle, int8, insist=config.precision == "int8", say=say)
         if "tensorrt" in engines:
             bundle = add_engines(bundle, config=config, say=say)
         bundle, parity = _prove(bundle, config, say=say)
         if pictures:
-            trained = TrainedModel(path=config.checkpoint, checkpoint=checkpoint)
-            bundle, parity = _score(bundle, trained, pictures, config=config, parity=parity)
+            dataset = _dataset_name(config)
+            bundle, record = score_weights(bundle, source, pictures, dataset=dataset)
+            parity[WEIGHTS] = record
             (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
         card = write_card(bundle, parity=parity if pictures else {}, notes=notes)
         (folder / CARD_NAME).write_text(card)
@@ -118,7 +113,7 @@ def settle_portable(config: ExportConfig, *, say: Say) -> tuple[Portable, ...]:
     Raises:
         ModelError: If it was asked for by name and cannot be written here.
     """
-    if config.engine not in ("onnx", "all"):
+    if not config.portable:
         return ()
     fault = compile_onnx.why_not()
     if fault and config.engine == "onnx":
@@ -130,7 +125,12 @@ def settle_portable(config: ExportConfig, *, say: Say) -> tuple[Portable, ...]:
 
 
 def _add_graphs(
-    bundle: Bundle, graph: LogitsGraph, *, engines: Sequence[str], limit: str
+    bundle: Bundle,
+    graph: LogitsGraph,
+    *,
+    engines: Sequence[str],
+    config: ExportConfig,
+    say: Say,
 ) -> Bundle:
     """Write the graphs that run on any machine; return the bundle sealed.
 
@@ -138,8 +138,8 @@ def _add_graphs(
     """
     size, roles = bundle.input_spec.size, dict(bundle.engines)
     if "openvino" in engines:
-        built = {**bundle.built, "openvino": {"graph": {"precision": limit}}}
-        bundle = replace(bundle, built=built)
+        limit = {"precision": config.openvino_precision}
+        bundle = replace(bundle, built={**bundle.built, "openvino": {"graph": limit}})
     if "openvino" in engines and is_split(bundle.network_spec):
         roles["openvino"] = save_parts(graph.network, bundle)
     elif "openvino" in engines:
@@ -147,7 +147,13 @@ def _add_graphs(
         roles["openvino"] = save_graph(with_labels(model, size=size), bundle.path)
         bundle = replace(bundle, cams_size=cams_size_of(model))
     if "onnx" in engines:
-        roles["onnx"] = compile_onnx.save_portable(graph, bundle)
+        say("writing the network as one ONNX file")
+        try:
+            roles["onnx"] = compile_onnx.save_portable(graph, bundle)
+        except ModelError as error:
+            if config.engine == "onnx":
+                raise
+            say(f"onnx is left out: {error}")
     return seal(replace(bundle, engines=roles))
 
 
@@ -187,26 +193,6 @@ def _graph_facts(record: Mapping[str, Any]) -> dict[str, Any]:
     facts = {"precision_found": "+".join(record["precisions"])}
     known = ("left_out", "device", "capabilities", "version", "opset")
     return facts | {name: record[name] for name in known if record.get(name)}
-
-
-def _score(
-    bundle: Bundle,
-    trained: TrainedModel,
-    pictures: Sequence[LabelledPicture],
-    *,
-    config: ExportConfig,
-    parity: dict[str, Any],
-) -> tuple[Bundle, dict[str, Any]]:
-    """Score the network, and compare the weights as stored with those that were trained."""
-    verdict = judge_eager(bundle, pictures)
-    scores = {**verdict.scores.as_dict(), "dataset": _dataset_name(config)}
-    bundle = replace(bundle, scores=scores)
-    weights = {
-        **bundle.parity_head(WEIGHTS),
-        "source_sha256": trained.sha256,
-        **compare(verdict, reference=judge_eager(trained, pictures)),
-    }
-    return bundle, {**parity, WEIGHTS: weights}
 
 
 def _refuse_different(bundle: Bundle, parity: Mapping[str, Any], *, config: ExportConfig) -> None:
@@ -252,42 +238,29 @@ def read_notes(path: Path) -> str:
         raise UsageError(f"cannot read --notes {path}: {error}") from error
 
 
-def write_weights(network: "nn.Module", path: Path) -> None:
-    """Write a network's state as safetensors, kernels in fp16, in which they fit exactly."""
-    from safetensors.torch import save
-
-    state = {
-        key: (value.half() if value.dim() > 1 else value).contiguous()
-        for key, value in network.state_dict().items()
-    }
-    path.write_bytes(save(state))
-
-
 def _describe(
-    config: ExportConfig,
-    checkpoint: Checkpoint,
-    folder: Path,
-    *,
-    pictures: Sequence[LabelledPicture],
+    config: ExportConfig, source: Model, folder: Path, *, pictures: Sequence[LabelledPicture]
 ) -> Bundle:
     """Everything that is known before anything is compiled."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    licence, attribution = rights_of(source, licence=config.licence)
+    data = data_of(source)
     return Bundle(
         path=folder,
         name=config.bundle_name,
-        network_spec=checkpoint.network,
-        input_spec=checkpoint.input,
-        labels_size=checkpoint.input.size,
-        classmap=checkpoint.classes,
+        network_spec=source.network_spec,
+        input_spec=source.input_spec,
+        labels_size=source.labels_size,
+        classmap=source.classmap,
         engines={},
         files={},
         versions={"losszero_rt": losszero_rt.__version__, **versions},
-        source_sha256=checkpoint.weights_sha256,
+        source_sha256=digest_of_checkpoint(source),
         scores={},
-        data=dict(checkpoint.data),
-        licence=config.licence,
-        attribution=attribution_of(dict(checkpoint.data)),
-        provenance=provenance_of(checkpoint.data, pictures),
+        data=data,
+        licence=licence,
+        attribution=attribution,
+        provenance=provenance_of(data, pictures),
     )
 
 

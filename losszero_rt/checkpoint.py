@@ -144,7 +144,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise _refused(folder, why, remedy=remedy)
     path = folder / RECORD_NAME
     if not path.exists() and (folder / "manifest.json").is_file():
-        remedy = "run it with losszero-rt, or export the checkpoint that it was made of"
+        remedy = "run it with losszero-rt, or give the checkpoint that it was made of"
         raise _refused(folder, "is a bundle, which was exported already", remedy=remedy)
     try:
         if path.stat().st_size > RECORD_BYTES_MAX:

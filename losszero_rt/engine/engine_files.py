@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from losszero_rt.bundle import Bundle
@@ -180,9 +181,14 @@ def misfit(file: EngineFile, *, gpu: Gpu) -> str:
     return ""
 
 
-def export_words(batch: int) -> str:
-    """Return the command that puts an engine for this machine into a bundle."""
-    return f"python -m export CHECKPOINT --out BUNDLE --engine tensorrt --batch {batch}"
+def export_words(batch: int, *, model: str = "MODEL") -> str:
+    """Return the command that puts an engine for this machine into a bundle.
+
+    Args:
+        batch: Frames a call.
+        model: A checkpoint or a bundle, whose weights are compiled.
+    """
+    return f"python -m export {quote(model)} --out BUNDLE --engine tensorrt --batch {batch}"
 
 
 def rebuild_command(batch: int) -> str:

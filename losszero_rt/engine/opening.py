@@ -79,10 +79,8 @@ def _choose(model: Model, *, options: EngineOptions) -> tuple[EngineName, str]:
     if options.build or not fault:
         return "tensorrt", ""
     batch = 1 if options.any_batch else options.batch
-    return (
-        "eager",
-        f"eager engine on {options.device}: {fault}; compile one: {export_words(batch)}",
-    )
+    command = export_words(batch, model=str(model.path))
+    return "eager", f"eager engine on {options.device}: {fault}; compile one: {command}"
 
 
 def _choose_without_gpu(bundle: Bundle, *, options: EngineOptions) -> tuple[EngineName, str]:

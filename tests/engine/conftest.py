@@ -17,5 +17,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
             checkpoint=write_small_checkpoint(folder / "checkpoint"),
             out=folder / "small",
             labelled=write_pairs(folder / "pairs"),
+            portable=False,
         )
     )

@@ -132,7 +132,7 @@ class TestOpening:
         assert str(opened) == "eager"
         (line,) = heard
         assert line.startswith("eager engine on cuda: tensorrt-b1.pt2 was built on Other GPU")
-        assert "python -m export CHECKPOINT --out BUNDLE --engine tensorrt" in line
+        assert f"python -m export {bundle.path} --out BUNDLE --engine tensorrt" in line
 
     def test_build_compiles_where_nothing_fits(
         self, tmp_path: Path, asked: list[dict[str, Any]]

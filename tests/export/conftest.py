@@ -20,6 +20,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
         labelled=write_pairs(folder / "pairs"),
         # Without a second graph in int8, which has tests of its own and takes its time.
         precision="bf16",
+        # Nor the ONNX file, for the same reasons.
+        portable=False,
     )
 
 
@@ -33,7 +35,7 @@ def pairs(config: ExportConfig) -> Path:
 @pytest.fixture(scope="session")
 def bundle(config: ExportConfig) -> Bundle:
     arguments = [config.checkpoint, "--out", config.out, "--labelled", config.labelled]
-    words = [*map(str, arguments), "--precision", config.precision]
+    words = [*map(str, arguments), "--precision", config.precision, "--no-portable"]
     done = CliRunner().invoke(main, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "verified" in done.output

@@ -23,7 +23,7 @@ from export.compile_onnx import (
     save_portable,
 )
 from export.config import ExportConfig
-from export.exporting import settle_portable
+from export.exporting import export_bundle, settle_portable
 from export.gate import GateRequest
 from export.onnx_parity import open_session, prove
 from export.trace import LogitsGraph
@@ -179,7 +179,7 @@ def test_what_is_no_onnx_file_is_refused(content: bytes) -> None:
         read_portable(content)
 
 
-def test_without_the_packages_it_is_refused_by_name_and_left_out_of_all(
+def test_without_the_packages_it_is_refused_by_name_and_else_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(compile_onnx, "find_spec", lambda name: name != "onnxscript" or None)
@@ -187,7 +187,7 @@ def test_without_the_packages_it_is_refused_by_name_and_left_out_of_all(
     with pytest.raises(ModelError, match=r"onnxscript absent: pip install -e '\.\[export\]'"):
         settle_portable(ExportConfig(**nowhere, engine="onnx"), say=print)
     heard: list[str] = []
-    assert settle_portable(ExportConfig(**nowhere, engine="all"), say=heard.append) == ()
+    assert settle_portable(ExportConfig(**nowhere), say=heard.append) == ()
     assert heard == ["onnx is left out: onnxscript absent: pip install -e '.[export]'"]
 
 
@@ -222,13 +222,38 @@ def test_families_have_one(bundle: Bundle, tmp_path: Path, architecture: Any, en
 
 
 @pytest.mark.slow
-def test_the_command_writes_and_proves_it(config: ExportConfig, tmp_path: Path) -> None:
-    words = [config.checkpoint, "--out", tmp_path / "small", "--labelled", config.labelled]
-    done = CliRunner().invoke(main, [*map(str, words), "--engine", "onnx"])
+@pytest.mark.parametrize(
+    ("words", "engines"),
+    [((), {"openvino", "onnx"}), (("--engine", "onnx"), {"onnx"})],
+)
+def test_the_command_writes_and_proves_it(
+    config: ExportConfig, tmp_path: Path, words: tuple[str, ...], engines: set[str]
+) -> None:
+    first = [config.checkpoint, "--out", tmp_path / "small", "--labelled", config.labelled]
+    done = CliRunner().invoke(main, [*map(str, first), "--precision", "fp32", *words])
     assert done.exit_code == ExitCode.OK, done.output
     made = find_bundle(tmp_path / "small")
-    assert set(made.engines) == set(made.parity) - {"weights"} == {"onnx"}
+    assert set(made.engines) == set(made.parity) - {"weights"} == engines
     assert made.built["onnx"]["graph"]["opset"] == OPSET
+
+
+def refuse_to_save(*_: object) -> dict[str, str]:
+    raise ModelError("fpn has no ONNX graph: no rule for it")
+
+
+@pytest.mark.slow
+def test_a_network_without_one_is_exported_all_the_same_unless_it_is_all_that_was_asked(
+    config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compile_onnx, "save_portable", refuse_to_save)
+    bare = replace(config, labelled=None, precision="fp32", portable=True)
+    heard: list[str] = []
+    made = export_bundle(replace(bare, out=tmp_path / "b"), say=heard.append)
+    assert set(made.engines) == {"openvino"}
+    assert "onnx is left out: fpn has no ONNX graph: no rule for it" in heard
+    with pytest.raises(ModelError, match="no rule for it"):
+        export_bundle(replace(bare, out=tmp_path / "c", engine="onnx"))
+    assert not (tmp_path / "c").exists()
 
 
 def test_branches_of_a_graph_forget_where_they_were_made_too() -> None:

@@ -75,6 +75,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
         labelled=write_pairs(folder / "pairs"),
         engine="tensorrt",
         batches=(1, 3),
+        portable=False,
     )
 
 

@@ -30,6 +30,7 @@ with new_bundle_folder(Path(sys.argv[1]), force=True) as folder:
 
 def start_export(checkpoint: Path, out: Path) -> "subprocess.Popen[str]":
     words = [sys.executable, "-m", "export", checkpoint, "--out", out, "--precision", "fp32"]
+    words.append("--no-portable")
     return subprocess.Popen(
         list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from export.config import ExportConfig
-from export.exporting import export_bundle
 from export.tensorrt_engines import settle_engines
 from losszero_rt.errors import ModelError, UsageError
 from tests.cli.program import ROOT
 from tests.waiting import until
 
 NOWHERE: dict[str, Any] = {"checkpoint": Path("c"), "out": Path("o")}
+QUICK = ("--precision", "fp32", "--no-portable")
 
 
 @pytest.fixture
@@ -33,6 +33,7 @@ def checkpoint(config: ExportConfig) -> Path:
         ({"split": "val"}, "--split val without pictures"),
         ({"calibration_split": "train"}, "--calibration-split train without pictures"),
         ({"engine": "onnx", "calibration": Path("d")}, "--calibration for an ONNX file"),
+        ({"engine": "onnx", "portable": False}, "--no-portable with --engine onnx"),
     ],
 )
 def test_wishes_that_mean_nothing_are_refused(wish: dict[str, Any], told: str) -> None:
@@ -55,14 +56,6 @@ def test_what_tensorrt_alone_can_do_is_not_left_out_silently(
     said: list[str] = []
     assert settle_engines(ExportConfig(**NOWHERE, engine="all"), say=said.append) == ("openvino",)
     assert said == ["tensorrt is left out: no GPU"]
-
-
-def test_a_bundle_is_no_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
-    bundle = export_bundle(
-        ExportConfig(checkpoint=checkpoint, out=tmp_path / "b", precision="fp32")
-    )
-    with pytest.raises(ModelError, match="is a bundle, which was exported already"):
-        export_bundle(ExportConfig(checkpoint=bundle.path, out=tmp_path / "c"))
 
 
 def start(*words: object, **pipes: Any) -> "subprocess.Popen[str]":
@@ -89,7 +82,7 @@ def test_full_standard_output_is_told_and_the_bundle_stays(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     with Path("/dev/full").open("w") as full:
-        process = start(checkpoint, "--out", tmp_path / "b", "--precision", "fp32", stdout=full)
+        process = start(checkpoint, "--out", tmp_path / "b", *QUICK, stdout=full)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 5
     assert "b was written, but not this on standard output" in err
@@ -103,8 +96,8 @@ def test_without_a_reader_of_what_it_says_it_is_written_all_the_same(
 ) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    words = [sys.executable, "-m", "export", checkpoint, "--out", tmp_path / "b"]
-    done = subprocess.run([*map(str, words), "--precision", "fp32"], cwd=ROOT, stderr=write_end)
+    words = [sys.executable, "-m", "export", checkpoint, "--out", tmp_path / "b", *QUICK]
+    done = subprocess.run([*map(str, words)], cwd=ROOT, stderr=write_end)
     os.close(write_end)
     assert done.returncode == 0
     assert (tmp_path / "b" / "manifest.json").exists()

@@ -11,7 +11,7 @@ from benchmarks.gpu_bundles import copy_bundle
 from benchmarks.options import find_data
 from export.config import ExportConfig
 from export.engine_request import TensorRtPrecision
-from export.exporting import write_weights
+from export.source import write_weights
 from export.tensorrt_engines import add_engines
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, find_bundle, seal
 from losszero_rt.classmap import ClassMap

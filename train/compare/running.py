@@ -117,7 +117,8 @@ def export_for_openvino(checkpoint: Path, *, out: Path) -> None:
         RefusedError: If the export does not take the network.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    _run("export", [str(checkpoint.resolve()), "--out", str(out.resolve()), "--force"])
+    words = [str(checkpoint.resolve()), "--out", str(out.resolve()), "--force", "--no-portable"]
+    _run("export", words)
 
 
 def _run_clip(clip: Clip, model: Path, engine: str, out: Path, report: Path) -> dict[str, Any]:
