@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from export import exporting
+from export import exporting, source
 from export.__main__ import main
 from export.compile_openvino import convert_graph
 from export.config import ExportConfig
@@ -133,7 +133,7 @@ def test_weights_that_are_not_the_checkpoints_leave_nothing(
     config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Graph and stored weights agree with each other, and both are wrong."""
-    monkeypatch.setattr(exporting, "round_kernels", lambda network, **_: swap_classes(network))
+    monkeypatch.setattr(source, "round_kernels", lambda network, **_: swap_classes(network))
     with pytest.raises(ModelError, match="would not be the network: weights: moves the mean IoU"):
         export_bundle(replace(config, out=tmp_path / "out" / "off"))
     assert not (tmp_path / "out").exists()

@@ -88,7 +88,7 @@ def test_what_an_engine_has_not_is_refused_with_what_it_has(
     config: ExportConfig, engine: Any, precision: Any, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
-        replace(config, engine=engine, precision=precision)
+        replace(config, engine=engine, precision=precision, portable=True)
 
 
 def test_every_precision_that_help_names_is_accepted_by_some_engine(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_weights_that_were_found_to_differ_are_not_passed_on(wish: ExportConfig)
     parity = {**source.parity, WEIGHTS: record}
     (wish.checkpoint / PARITY_NAME).write_text(json.dumps(parity))
     seal(replace(source, parity=parity))
-    refused(wish, "would not be the network: weights: moves the mean IoU by -2.00")
+    refused(wish, "would not be the network: weights: moves the mean IoU by 2.00")
 
 
 def test_a_bundle_that_was_changed_is_refused(wish: ExportConfig) -> None:

@@ -22,7 +22,12 @@ pytestmark = [pytest.mark.trt_plan, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 WHEELS = Path(os.environ.get("LOSSZERO_TRT_WHEELS", ROOT / ".trt_wheels"))
-FAMILIES = ("unet", "unetplusplus", "deeplabv3plus", "fpn", "segformer", "resnet", "shipped")
+SAMS = ("sam-small", "sam-b")
+HALVES = (
+    *("unet", "unetplusplus", "deeplabv3plus", "deeplabv3plus-wide", "fpn", "unet-resnet18"),
+    *("segformer-lite0", "segformer-b0", "segformer-b2", "shipped"),
+)
+SIZE = (384, 672)
 # Layers that move or hold numbers; the others compute.
 STILL = ("constant", "input_", "shuffle", "slice", "cast", "shape", "gather")
 SAM_FLOATS_MAX = 12
@@ -77,7 +82,7 @@ def computing(plan: dict[str, Any], kind: str) -> int:
     )
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "sam"])
+@pytest.mark.parametrize("family", [*HALVES, *SAMS])
 def test_every_network_becomes_one_engine_and_nothing_falls_back(
     plans: dict[str, Any], family: str
 ) -> None:
@@ -87,12 +92,12 @@ def test_every_network_becomes_one_engine_and_nothing_falls_back(
     assert plan["unsupported"] == plan["fallback"] == {}
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "sam"])
+@pytest.mark.parametrize("family", [*HALVES, *SAMS])
 def test_engines_take_uint8_pictures_and_give_int32_labels_and_half_maps(
     plans: dict[str, Any], family: str
 ) -> None:
     engine = plans[family]["engines"][0]
-    height, width = (384, 672) if family == "shipped" else (128, 224)
+    height, width = SIZE
     assert engine["inputs"] == [["UINT8", [1, height, width, 3]]]
     labels, maps = engine["outputs"]
     assert labels == ["INT32", [1, height, width]]
@@ -101,7 +106,7 @@ def test_engines_take_uint8_pictures_and_give_int32_labels_and_half_maps(
 
 def test_maps_of_all_classes_add_one_sum(plans: dict[str, Any]) -> None:
     with_maps, without = plans["fpn"]["engines"][0], plans["labels alone"]["engines"][0]
-    assert without["outputs"] == [["INT32", [1, 128, 224]]]
+    assert without["outputs"] == [["INT32", [1, *SIZE]]]
     added = {
         name: count - without["kinds"].get(name, 0)
         for name, count in with_maps["kinds"].items()
@@ -114,12 +119,19 @@ def test_maps_of_all_classes_add_one_sum(plans: dict[str, Any]) -> None:
 def test_the_twin_ends_in_half_logits_at_the_decoders_stride(plans: dict[str, Any]) -> None:
     plan = plans["logits twin"]
     assert (plan["num_engines"], plan["num_torch_parts"]) == (1, 0)
-    assert plan["engines"][0]["outputs"] == [["HALF", [1, 6, 32, 56]]]
+    assert plan["engines"][0]["outputs"] == [["HALF", [1, 6, 96, 168]]]
 
 
 @pytest.mark.parametrize(
     ("case", "fused", "softmaxes"),
-    [("segformer", 0, 8), ("segformer fused", 8, 0), ("sam", 4, 0), ("sam plain", 0, 4)],
+    [
+        ("segformer-b0", 0, 8),
+        ("segformer-b0 fused", 8, 0),
+        ("segformer-b2", 0, 16),
+        ("sam-small", 8, 0),
+        ("sam-small plain", 0, 8),
+        ("sam-b", 12, 0),
+    ],
 )
 def test_attention_is_one_layer_or_its_parts_as_asked(
     plans: dict[str, Any], case: str, fused: int, softmaxes: int
@@ -130,18 +142,18 @@ def test_attention_is_one_layer_or_its_parts_as_asked(
     kinds = plan["engines"][0]["kinds"]
     assert kinds.get("attention:HALF", 0) == fused
     assert kinds.get("softmax:HALF", 0) == softmaxes
-    assert computing(plan, "FLOAT") <= (SAM_FLOATS_MAX if case == "sam" else 0)
+    assert computing(plan, "FLOAT") <= (SAM_FLOATS_MAX if case in SAMS else 0)
 
 
-LEVELS = ((32, 56), (16, 28), (8, 14), (4, 7), (2, 4))
+LEVELS = ((96, 168), (48, 84), (24, 42), (12, 21), (6, 11))
 NUM_ANCHORS = 3
 PARTS: dict[str, tuple[list[Any], list[list[int]]]] = {
     "trunk": (
-        ["UINT8", [1, 128, 224, 3]],
-        [[1, num, *level] for num in (64, NUM_ANCHORS, 4 * NUM_ANCHORS) for level in LEVELS],
+        ["UINT8", [1, *SIZE, 3]],
+        [[1, num, *level] for num in (256, NUM_ANCHORS, 4 * NUM_ANCHORS) for level in LEVELS],
     ),
-    "boxes": (["HALF", [128, 64, 7, 7]], [[128, 6], [128, 24]]),
-    "masks": (["HALF", [16, 64, 14, 14]], [[16, 6, 28, 28]]),
+    "boxes": (["HALF", [128, 256, 7, 7]], [[128, 6], [128, 24]]),
+    "masks": (["HALF", [16, 256, 14, 14]], [[16, 6, 28, 28]]),
 }
 
 
@@ -185,15 +197,16 @@ def test_eight_bit_networks_become_one_engine_whose_weights_and_values_are_round
     assert [name for name, _ in engine["outputs"]] == ["INT32", "HALF"]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", HALVES)
 def test_every_computing_layer_is_half(plans: dict[str, Any], family: str) -> None:
     assert computing(plans[family], "FLOAT") == 0
     assert computing(plans[family], "HALF") > 20
 
 
-def test_of_sam_only_the_scalars_of_attention_are_float(plans: dict[str, Any]) -> None:
-    assert computing(plans["sam"], "FLOAT") <= SAM_FLOATS_MAX
-    assert computing(plans["sam"], "HALF") > 20
+@pytest.mark.parametrize("family", SAMS)
+def test_of_sam_only_the_scalars_of_attention_are_float(plans: dict[str, Any], family: str) -> None:
+    assert computing(plans[family], "FLOAT") <= SAM_FLOATS_MAX
+    assert computing(plans[family], "HALF") > 20
 
 
 def test_merged_normalisations_leave_no_scale_layer(plans: dict[str, Any]) -> None:

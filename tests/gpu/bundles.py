@@ -15,8 +15,7 @@ from export.source import write_weights
 from export.tensorrt_engines import add_engines
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, find_bundle, seal
 from losszero_rt.classmap import ClassMap
-from losszero_rt.network import NetworkSpec, build_network
-from losszero_rt.preprocess import InputSpec
+from losszero_rt.network import build_network
 from losszero_rt.ride import Ride, RideSpec
 from tests.export.trt_plan.cases import FAMILIES, SPEC
 from tests.needing import need
@@ -39,7 +38,7 @@ def write_shipped(folder: Path) -> Bundle:
 
 def write_family(folder: Path, *, name: str) -> Bundle:
     """Write a bundle of one family with random weights, the same in every process."""
-    spec = NetworkSpec(**FAMILIES[name])
+    spec = FAMILIES[name]
     torch.manual_seed(1)
     folder.mkdir()
     write_weights(build_network(spec).eval(), folder / WEIGHTS_NAME)
@@ -50,7 +49,7 @@ def write_family(folder: Path, *, name: str) -> Bundle:
             path=folder,
             name=name,
             network_spec=spec,
-            input_spec=InputSpec(size=SPEC.size, mean=SPEC.mean, std=SPEC.std),
+            input_spec=SPEC,
             labels_size=SPEC.size,
             classmap=_classes(shipped.classmap, spec.num_classes),
             engines={},

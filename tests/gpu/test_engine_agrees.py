@@ -77,7 +77,7 @@ def test_twins_of_all_families_have_finite_and_equal_logits(family: str, tmp_pat
 
 
 @pytest.mark.parametrize("attention", ["fused", "plain"])
-@pytest.mark.parametrize("family", ["segformer", "sam"])
+@pytest.mark.parametrize("family", ["segformer-b0", "segformer-b2", "sam-small", "sam-b"])
 def test_attention_is_right_both_ways(family: str, attention: Attention, tmp_path: Path) -> None:
     # Fused attention has been silently wrong on some GPUs; parity would refuse it.
     bundle = write_family(tmp_path / family, name=family)

@@ -18,22 +18,20 @@ from losszero_rt.bundle import find_bundle
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.network.mask_rcnn_split import HEADS, Part
-from losszero_rt.preprocess import InputSpec
+from train.recipes import recipe
 
-# Small, because plans depend on layers and not on lengths; windows and strides still fit.
-SIZE = (128, 224)
-SPEC = InputSpec(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-LITE0 = "tu-tf_efficientnet_lite0"
-OBJECTS = NetworkSpec(architecture="mask-rcnn", encoder="resnet18", decoder_channels=64)
-FAMILIES: dict[str, dict[str, Any]] = {
-    "unet": {"architecture": "unet", "encoder": LITE0, "decoder_channels": 16},
-    "unetplusplus": {"architecture": "unetplusplus", "encoder": LITE0, "decoder_channels": 16},
-    "deeplabv3plus": {"architecture": "deeplabv3plus", "encoder": LITE0},
-    "fpn": {"architecture": "fpn", "encoder": LITE0},
-    "segformer": {"architecture": "segformer", "encoder": "mit_b0"},
-    "sam": {"architecture": "sam", "encoder": "samvit_tiny_patch16"},
-    "resnet": {"architecture": "unet", "encoder": "resnet18", "decoder_channels": 16},
+# What training has recipes for, as large as they train it.
+SAMS = ("sam-small", "sam-b")
+SEGFORMERS = ("segformer-lite0", "segformer-b0", "segformer-b2")
+CNNS = ("unet", "unetplusplus", "deeplabv3plus", "deeplabv3plus-wide", "fpn")
+RESNET = NetworkSpec(architecture="unet", encoder="resnet18", decoder_channels=16)
+FAMILIES: dict[str, NetworkSpec] = {
+    **{name: recipe(name).network for name in (*CNNS, *SEGFORMERS, *SAMS)},
+    "unet-resnet18": RESNET,
 }
+OBJECTS = recipe("mask-rcnn").network
+SPEC = recipe("fpn").input
+SIZE = SPEC.size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +70,7 @@ def deployed(
     **options: Any,
 ) -> nn.Module:
     """Return a family's graph as the export makes it."""
-    network = build_network(NetworkSpec(**FAMILIES[name])).eval()
+    network = build_network(FAMILIES[name]).eval()
     if merged:
         merge_normalisation(network, size=SIZE)
     set_attention(network, attention)
@@ -160,24 +158,26 @@ def _half_input() -> nn.Module:
 
 CASES: dict[str, Case] = {
     **{name: Case(make=lambda name=name: deployed(name)) for name in FAMILIES},  # type: ignore[misc]
-    "shipped": Case(make=shipped, size=(384, 672)),
+    "shipped": Case(make=shipped),
     "mask-rcnn trunk": Case(make=lambda: part("trunk")),
     "mask-rcnn boxes": Case(make=lambda: part("boxes"), head="boxes"),
     "mask-rcnn masks": Case(make=lambda: part("masks"), head="masks"),
     "mask-rcnn whole": Case(make=lambda: Whole().eval()),
     "labels alone": Case(make=lambda: deployed("fpn", cams=False)),
     "logits twin": Case(make=lambda: deployed("fpn", cams=False, ending="logits")),
-    "segformer fused": Case(make=lambda: deployed("segformer", attention="fused")),
-    "sam plain": Case(make=lambda: deployed("sam", attention="plain")),
+    "segformer-b0 fused": Case(make=lambda: deployed("segformer-b0", attention="fused")),
+    "sam-small plain": Case(make=lambda: deployed("sam-small", attention="plain")),
     "normalisation not merged": Case(make=lambda: deployed("fpn", merged=False)),
     "hardtanh decomposed": Case(make=lambda: deployed("unet"), keep_hardtanh=False),
-    "permuted before the cast": Case(make=lambda: Broken(deployed("resnet"), "permute").eval()),
+    "permuted before the cast": Case(
+        make=lambda: Broken(deployed("unet-resnet18"), "permute").eval()
+    ),
     "uint8 out": Case(
-        make=lambda: Broken(deployed("resnet"), "uint8 out").eval(),
+        make=lambda: Broken(deployed("unet-resnet18"), "uint8 out").eval(),
         settings={"require_full_compilation": False},
     ),
     "float with enabled precisions": Case(
-        make=lambda: deployed("resnet", dtype=torch.float32),
+        make=lambda: deployed("unet-resnet18", dtype=torch.float32),
         settings={"enabled_precisions": {torch.float16}},
     ),
     "dynamic from one": Case(make=_half_input, batch=1, dynamic=8, profile=True),
