@@ -17,6 +17,8 @@ from losszero_rt.engine.openvino_facts import HINTS, import_openvino, openvino_c
 LAYER_TYPES = ("Convolution", "GroupConvolution", "MatMul")
 # What may lie between a layer and the operation that rounds its input.
 _PASSED = ("Pad", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
+# How pictures are normalised before the first layer; NNCF takes these for layers of their own.
+_NORMALISING = ("Add", "Subtract", "Multiply", "Divide")
 _EXACT = {"INFERENCE_PRECISION_HINT": HINTS["fp32"]}
 
 
@@ -29,6 +31,23 @@ def quantised_layers(model: Any) -> list[str]:
         and _rounding_above(node.input(0)) is not None
         and _is_rounded(node.input_value(1).get_node())
     ]
+
+
+def normalising_nodes(model: Any) -> list[str]:
+    """Return the names of what a graph of floats does to its input before any layer.
+
+    Rounding there costs time where the first layer stays in floats, and is the layer's own matter
+    where it does not.
+    """
+    waiting, seen = list(model.get_parameters()), {}
+    while waiting:
+        for port in waiting.pop().output(0).get_target_inputs():
+            node = port.get_node()
+            name, kind = node.get_friendly_name(), node.get_type_name()
+            if name not in seen and kind not in (*LAYER_TYPES, "ShapeOf"):
+                seen[name] = kind
+                waiting.append(node)
+    return [name for name, kind in seen.items() if kind in _NORMALISING]
 
 
 def rank_layers(

@@ -152,6 +152,24 @@ class TestInt8:
         assert errors[0] > 0
         np.testing.assert_array_equal(logits_of(floats), before)
 
+    def test_before_a_first_layer_of_floats_nothing_is_rounded(self, made: Bundle) -> None:
+        from export.compile_int8 import run_nncf
+        from export.compile_openvino import cut_at_logits
+        from export.int8_ranking import LAYER_TYPES, normalising_nodes
+
+        floats = cut_at_logits(made)
+        floats.reshape([1, *made.input_spec.size, 3])
+        # The deviation is folded into kernels already where nothing is padded before them.
+        (mean,) = normalising_nodes(floats)
+        assert "sub" in mean
+        layers = [op for op in floats.get_ordered_ops() if op.get_type_name() in LAYER_TYPES]
+        left_out = [layers[0].get_friendly_name()]
+        quantised = run_nncf(floats, list(draw_inputs(2)), left_out=left_out)
+        kinds = [op.get_type_name() for op in quantised.get_ordered_ops()]
+        first = next(index for index, kind in enumerate(kinds) if kind in LAYER_TYPES)
+        assert "FakeQuantize" not in kinds[:first]
+        assert "FakeQuantize" in kinds[first:]
+
     def test_quantising_opens_no_socket(self, made: Bundle, pairs: Path, tmp_path: Path) -> None:
         for name in made.files:
             (tmp_path / name).write_bytes(made.read(name))
