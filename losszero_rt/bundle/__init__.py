@@ -11,7 +11,12 @@ from losszero_rt.bundle.manifest import (
     Bundle,
 )
 from losszero_rt.bundle.model_fields import PIXELS_MAX, SIDE_STEP
-from losszero_rt.bundle.parity_rules import CLASS_POINTS_MAX, GATE, MIOU_POINTS_MAX
+from losszero_rt.bundle.parity_rules import (
+    CLASS_POINTS_MAX,
+    GATE,
+    MIOU_POINTS_MAX,
+    NIGHT_AGREEMENT_MIN,
+)
 from losszero_rt.bundle.writing import new_bundle_folder, seal
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "GATE",
     "MANIFEST_NAME",
     "MIOU_POINTS_MAX",
+    "NIGHT_AGREEMENT_MIN",
     "PARITY_NAME",
     "PIXELS_MAX",
     "SIDE_STEP",

@@ -29,12 +29,15 @@ def inspect(name: str, as_json: bool) -> None:
 def verify(name: str, as_json: bool) -> None:
     """Check a model: sizes and digests of its files, parity of its engines, and a run of each.
 
+    Where torch is installed, what each engine says of drawn night frames is compared with the
+    network itself: parity was proved at export, perhaps with other versions on another machine.
+
     MODEL is a name that ships, or the folder of a bundle or of a training checkpoint. Ends with
     exit code 4 if anything is wrong.
     """
     import json
 
-    from losszero_rt.pipeline.inspection import (
+    from losszero_rt.pipeline.verification import (
         require_verified,
         verification_record,
         verification_text,
