@@ -14,8 +14,8 @@ from export.compile_onnx import why_not as why_no_onnx
 from export.compile_openvino import convert_graph, save_graph, with_labels
 from export.folding import fold_normalisation
 from export.int8_graphs import Int8Request, add_int8, why_no_nncf
+from export.origin import write_weights
 from export.rounding import halve_kernels, ride_values, round_kernels
-from export.source import write_weights
 from export.split_export import save_parts
 from export.trace import LogitsGraph
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal

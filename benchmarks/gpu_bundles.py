@@ -9,7 +9,7 @@ import torch
 
 from export.config import ExportConfig
 from export.engine_request import Attention, TensorRtPrecision
-from export.source import write_weights
+from export.origin import write_weights
 from export.tensorrt_engines import add_engines
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, find_bundle, seal
 from losszero_rt.network import NetworkSpec, build_network
@@ -58,7 +58,7 @@ def build_engines(
 ) -> tuple[Bundle, float]:
     """Build engines as the export does; return the bundle, and seconds an engine."""
     config = ExportConfig(
-        checkpoint=bundle.path,
+        model=bundle.path,
         out=bundle.path,
         engine="tensorrt",
         batches=batches,

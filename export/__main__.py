@@ -1,4 +1,4 @@
-"""Command line of the export: ``python -m export CHECKPOINT --out BUNDLE``."""
+"""Command line of the export: ``python -m export MODEL --out BUNDLE``."""
 
 import sys
 from contextlib import suppress
@@ -35,7 +35,7 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Bundle to write.")
 @click.option("--name", default="", help="What to call it; the name of --out if left away.")
 @click.option(
@@ -46,10 +46,14 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
 )
 @click.option("--split", default="", help="Rows of manifest.json in --labelled; all if left away.")
 @click.option(
-    "--licence", default="", help="Of the weights; that of a bundle, or Apache-2.0, if left away."
+    "--licence",
+    default="",
+    help="Of the weights; that of the bundle if left away, of a checkpoint Apache-2.0.",
 )
 @click.option(
-    "--notes", type=click.Path(path_type=Path), help="Markdown lines for the model card's limits."
+    "--notes",
+    type=click.Path(path_type=Path),
+    help="Markdown lines for the model card's limits; those of a bundle if left away.",
 )
 @click.option("--force", is_flag=True, help="Replace the bundle that is there.")
 @click.option(
@@ -93,7 +97,8 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
     "--imgsz",
     callback=parse_size,
     metavar="HxW",
-    help="Height and width of the input; those of the training if left away.",
+    help="Height and width of the input; those of the training if left away. A bundle keeps its "
+    "own.",
 )
 @click.option(
     "--batch",
@@ -104,14 +109,14 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
     metavar="N[,N...]",
     help="Frames a call, a TensorRT engine for each.",
 )
-def main(checkpoint: Path, **options: Any) -> None:
-    """Turn a checkpoint folder into a bundle that losszero-rt runs.
+def main(model: Path, **options: Any) -> None:
+    """Turn a checkpoint into a bundle that losszero-rt runs.
 
-    CHECKPOINT may also be a bundle, or the name of one that ships: its weights are kept as they
-    are, and compiled once more.
+    MODEL is the folder of a checkpoint; or of a bundle, or the name of one that ships: then its
+    weights are kept as they are, and compiled once more. Licence, credits and notes go with them.
     """
     try:
-        config = ExportConfig(checkpoint=checkpoint, **options)
+        config = ExportConfig(model=model, **options)
         with ends_cleanly():
             # It takes seconds, in which somebody may end it.
             from export.exporting import export_bundle

@@ -48,8 +48,10 @@ Attribution: {attribution}
   part of what it saw.
 - The validation set is small and shares bikes and rides with the training set: the scores say
   how well the network does on more of the same, and their intervals are wide.
-- Thin and far lane marks are the weakest class. Nothing here is fit to steer or warn by.
+- Thin and far lane marks are the weakest class. {last_words}
 {notes}"""
+# Of the limits that every card names; what follows are notes.
+_LAST_WORDS = "Nothing here is fit to steer or warn by."
 
 
 def write_card(bundle: Bundle, *, parity: dict[str, Any], notes: str = "") -> str:
@@ -73,8 +75,14 @@ def write_card(bundle: Bundle, *, parity: dict[str, Any], notes: str = "") -> st
         attribution=bundle.attribution,
         scores=_scores_text(bundle.scores),
         parity=_parity_text(parity) + _ranges_text(bundle),
+        last_words=_LAST_WORDS,
         notes=notes,
     )
+
+
+def read_notes_of(card: str) -> str:
+    """Return the notes that a card was written with; none if it is no card of this project's."""
+    return card.partition(f"{_LAST_WORDS}\n")[2]
 
 
 def attribution_of(data: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ suffer most stay floats: 1, 2, 4... of them, until what is left is within tolera
 Runs in a process of its own: NNCF brings libraries that share no process with others gladly.
 
 Source: NNCF 3.4 (``nncf.quantize``), post-training quantisation. Biases are corrected one layer
-after the other, each on what the quantised layers before it hand on: on the model that ships that
-takes twice as long as the fast way, and leaves one layer in floats where that left four.
+after the other, each on what the quantised layers before it hand on: that takes longer than the
+fast way, and on the model that ships it moves the mean IoU a third as far with all layers in int8.
 
 Shape letters: N pictures, H, W height and width of the input, h, w of the labels.
 """
@@ -150,7 +150,10 @@ def run_nncf(floats: Any, inputs: Sequence[np.ndarray], *, left_out: Sequence[st
     Args:
         floats: Graph that takes one picture a call.
         inputs: uint8 (H, W, 3) each, what its ranges are measured on.
-        left_out: Names of layers that stay floats.
+        left_out: Names of layers that stay floats, as what normalises the input always does.
+
+    Returns:
+        The quantised graph, its layers of the same names.
     """
     nncf = import_nncf()
     attentive = any(node.get_type_name() == "Softmax" for node in floats.get_ops())

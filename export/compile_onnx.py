@@ -107,7 +107,7 @@ def _convert(graph: PortableGraph, bundle: Bundle) -> "onnx.ModelProto":
         raise ModelError(
             f"{bundle.network_spec.architecture} has no ONNX graph: {_first_line(_root(error))}",
             accepted="networks that torch.export takes with any number of pictures",
-            remedy="leave --engine onnx away",
+            remedy="--no-portable, with another engine than onnx",
         ) from error
     finally:
         for logger, level in zip(quiet, levels, strict=True):

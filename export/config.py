@@ -23,15 +23,16 @@ class ExportConfig:
     """Options of an export; the command line has one flag for each.
 
     Attributes:
-        checkpoint: Folder that the training wrote; or a bundle, or the name of one that ships,
-            whose weights are compiled once more.
+        model: Folder of a checkpoint; or of a bundle, or the name of one that ships, whose weights
+            are compiled once more.
         out: Folder of the bundle to write.
         name: What to call the bundle; empty for the name of ``out``.
         labelled: Folder with ``images/`` and ``masks/`` that scores and parity are measured on;
             None writes an unverified bundle.
         split: Which rows of ``labelled``'s ``manifest.json`` to take; empty for every pair.
-        licence: Licence of the weights; empty for that of a bundle, or Apache-2.0.
-        notes: Markdown file whose lines go under the limits of the model card; None for none.
+        licence: Licence of the weights; empty for that of the bundle, of a checkpoint Apache-2.0.
+        notes: Markdown file whose lines go under the limits of the model card; None for those of
+            the bundle, of a checkpoint none.
         force: Replace a bundle that is there.
         portable: Write the network as one ONNX file too, where it can be.
         engine: What to compile; ``all`` leaves out what cannot be built here, and says so.
@@ -42,14 +43,15 @@ class ExportConfig:
         batches: Frames a call, one TensorRT engine for each.
         attention: How TensorRT engines get the attention of transformers: as one operation, as its
             parts, or as the network writes it.
-        imgsz: (height, width) of the input; None for that of the training.
+        imgsz: (height, width) of the input; None for that of the training. Of a bundle there is
+            none but its own.
         calibration: Folder of labelled pictures that int8 ranges are measured on; None for
             ``labelled``.
         calibration_split: Rows of its ``manifest.json``; empty for every pair of a
             ``calibration`` folder, and for the rows ``train`` of ``labelled``.
     """
 
-    checkpoint: Path
+    model: Path
     out: Path
     name: str = ""
     labelled: Path | None = None
@@ -88,6 +90,7 @@ class ExportConfig:
             raise UsageError(
                 "--no-portable with --engine onnx, which is the portable file",
                 accepted="one of the two",
+                remedy="leave --no-portable away",
             )
         if self.engine in ("openvino", "onnx"):
             self._require_no_tensorrt_wish()
@@ -165,14 +168,14 @@ class ExportConfig:
         size = self.imgsz or trained
         if size[0] * size[1] > PIXELS_MAX:
             raise UsageError(
-                f"{self.checkpoint} was trained at {size[0]}x{size[1]}",
+                f"{self.model} was trained at {size[0]}x{size[1]}",
                 accepted=f"at most {PIXELS_MAX} pixels",
                 remedy="--imgsz HxW",
             )
         if any(side % SIDE_STEP for side in size):
             nearest = "x".join(str(max(1, round(side / SIDE_STEP)) * SIDE_STEP) for side in size)
             raise UsageError(
-                f"{self.checkpoint} was trained at {size[0]}x{size[1]}",
+                f"{self.model} was trained at {size[0]}x{size[1]}",
                 accepted=f"height and width in multiples of {SIDE_STEP}",
                 remedy=f"--imgsz {nearest}",
             )

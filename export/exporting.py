@@ -5,25 +5,27 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import losszero_rt
-from export import compile_onnx, onnx_parity, openvino_parity
+from export import openvino_parity
 from export.card import write_card
 from export.compile_openvino import cams_size_of, convert_graph, save_graph, with_labels
 from export.config import ExportConfig
 from export.gate import GateRequest
 from export.int8_graphs import add_int8, settle_int8
 from export.labelled import LabelledPicture, check_values, read_labelled
-from export.provenance import provenance_of
-from export.source import (
+from export.origin import (
     data_of,
     digest_of_checkpoint,
-    open_source,
+    notes_of,
+    open_origin,
     rights_of,
     score_weights,
     store_weights,
 )
+from export.portable import add_portable, prove_portable, settle_portable
+from export.provenance import provenance_of
 from export.split_export import check_split, save_parts
 from export.tensorrt_engines import (
     Say,
@@ -50,8 +52,6 @@ from losszero_rt.engine.openvino_graphs import left_out_of
 from losszero_rt.errors import ModelError, UsageError
 from losszero_rt.network.mask_rcnn_split import PARTS, is_split
 
-Portable = Literal["onnx"]
-PROOFS = {"openvino": openvino_parity.prove_in_child, "onnx": onnx_parity.prove_in_child}
 LIBRARIES = ("torch", "openvino", "segmentation-models-pytorch", "timm")
 
 
@@ -66,31 +66,37 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         The bundle at its final place, read back and verified.
 
     Raises:
-        LossZeroError: If anything is wrong with the checkpoint or the labelled pictures, or a
+        LossZeroError: If anything is wrong with the model or the labelled pictures, or a
             compiled graph differs too much from the network; then nothing is left behind.
     """
-    engines: tuple[str, ...] = settle_engines(config, say=say)
-    source = open_source(config)
-    spec = source.network_spec
+    engines = settle_engines(config, say=say)
+    origin = open_origin(config)
+    if isinstance(origin, Bundle):
+        say(f"exporting the weights of {origin.path.resolve()}")
+    spec, insist = origin.network_spec, config.engine == "onnx"
     check_split(config, spec)
+    portable = False
     if is_split(spec):
         say(f"a {spec.architecture} is compiled in parts: {', '.join(PARTS)}; no int8, no ONNX")
     else:
-        engines += settle_portable(config, say=say)
+        portable = settle_portable(config, say=say)
     if config.openvino_precision == "bf16" and "bf16" not in capable_precisions():
         say("bf16 is left out: this CPU has none, and so fp32 alone is proved")
     whole = "openvino" in engines and not is_split(spec)
     int8 = settle_int8(config, say=say) if whole else None
-    notes = read_notes(config.notes) if config.notes else ""
+    notes = read_notes(config.notes) if config.notes else notes_of(origin)
     with new_bundle_folder(config.out, force=config.force, say=say) as folder:
         pictures = []
         if config.labelled:
             pictures = read_labelled(config.labelled, split=config.split)
-            check_values(pictures, classes=source.classmap, folder=config.labelled)
-        network = store_weights(source, folder / WEIGHTS_NAME)
-        bundle = _describe(config, source, folder, pictures=pictures)
-        graph = LogitsGraph(network, spec=source.input_spec).eval()
-        bundle = _add_graphs(bundle, graph, engines=engines, config=config, say=say)
+            check_values(pictures, classes=origin.classmap, folder=config.labelled)
+        network = store_weights(origin, folder / WEIGHTS_NAME)
+        bundle = seal(_describe(config, origin, folder, pictures=pictures))
+        graph = LogitsGraph(network, spec=origin.input_spec).eval()
+        if "openvino" in engines:
+            bundle = _add_openvino(bundle, graph, limit=config.openvino_precision)
+        if portable:
+            bundle = add_portable(bundle, graph, insist=insist, say=say)
         if int8 is not None:
             bundle = add_int8(bundle, int8, insist=config.precision == "int8", say=say)
         if "tensorrt" in engines:
@@ -98,7 +104,7 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         bundle, parity = _prove(bundle, config, say=say)
         if pictures:
             dataset = _dataset_name(config)
-            bundle, record = score_weights(bundle, source, pictures, dataset=dataset)
+            bundle, record = score_weights(bundle, origin, pictures, dataset=dataset)
             parity[WEIGHTS] = record
             (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
         card = write_card(bundle, parity=parity if pictures else {}, notes=notes)
@@ -107,54 +113,20 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
     return Bundle.open(config.out)
 
 
-def settle_portable(config: ExportConfig, *, say: Say) -> tuple[Portable, ...]:
-    """Say whether an export writes an ONNX file, before any work is done.
-
-    Raises:
-        ModelError: If it was asked for by name and cannot be written here.
-    """
-    if not config.portable:
-        return ()
-    fault = compile_onnx.why_not()
-    if fault and config.engine == "onnx":
-        raise ModelError(f"no ONNX file can be written here: {fault}")
-    if fault:
-        say(f"onnx is left out: {fault}")
-        return ()
-    return ("onnx",)
-
-
-def _add_graphs(
-    bundle: Bundle,
-    graph: LogitsGraph,
-    *,
-    engines: Sequence[str],
-    config: ExportConfig,
-    say: Say,
-) -> Bundle:
-    """Write the graphs that run on any machine; return the bundle sealed.
+def _add_openvino(bundle: Bundle, graph: LogitsGraph, *, limit: str) -> Bundle:
+    """Write the OpenVINO graph, or those of a network's parts; return the bundle sealed.
 
     The bundle says which precision it is limited to, and so is neither proved nor run in another.
     """
-    size, roles = bundle.input_spec.size, dict(bundle.engines)
-    if "openvino" in engines:
-        limit = {"precision": config.openvino_precision}
-        bundle = replace(bundle, built={**bundle.built, "openvino": {"graph": limit}})
-    if "openvino" in engines and is_split(bundle.network_spec):
-        roles["openvino"] = save_parts(graph.network, bundle)
-    elif "openvino" in engines:
+    size, built = bundle.input_spec.size, {"openvino": {"graph": {"precision": limit}}}
+    bundle = replace(bundle, built={**bundle.built, **built})
+    if is_split(bundle.network_spec):
+        roles = save_parts(graph.network, bundle)
+    else:
         model = convert_graph(compiled_graph(graph), size=size)
-        roles["openvino"] = save_graph(with_labels(model, size=size), bundle.path)
+        roles = save_graph(with_labels(model, size=bundle.labels_size), bundle.path)
         bundle = replace(bundle, cams_size=cams_size_of(model))
-    if "onnx" in engines:
-        say("writing the network as one ONNX file")
-        try:
-            roles["onnx"] = compile_onnx.save_portable(graph, bundle)
-        except ModelError as error:
-            if config.engine == "onnx":
-                raise
-            say(f"onnx is left out: {error}")
-    return seal(replace(bundle, engines=roles))
+    return seal(replace(bundle, engines={**bundle.engines, "openvino": roles}))
 
 
 def _prove(
@@ -165,24 +137,31 @@ def _prove(
     Returns:
         The bundle, which now says what its graphs run in, and the parity record.
     """
-    dataset, parity, built = _dataset_name(config), {}, dict(bundle.built)
+    dataset = _dataset_name(config)
+    parity: dict[str, dict[str, Any]] = {}
+    built = dict(bundle.built)
     request = GateRequest(
         bundle=str(bundle.path.resolve()),
         labelled=str(config.labelled.resolve()) if config.labelled else "",
         split=config.split,
     )
-    for engine, prove in PROOFS.items():
-        if engine in bundle.engines:
-            say(f"comparing the {engine} graph with the network")
-            found = prove(request)
-            limit = built.get(engine, {}).get("graph", {"precision": "auto"})
-            facts = {**limit, **_graph_facts(found)}
-            for precision, fault in facts.get("left_out", {}).items():
-                say(f"{precision} is left out, it is not run: {fault}")
-            # What is left out belongs to the bundle, which may go without a proof.
-            found.pop("left_out", None)
-            parity[engine] = {**found, "dataset": dataset}
-            built[engine] = {**built.get(engine, {}), "graph": facts}
+    found: dict[str, dict[str, Any]] = {}
+    if "openvino" in bundle.engines:
+        say("comparing the openvino graph with the network")
+        found["openvino"] = openvino_parity.prove_in_child(request)
+    if "onnx" in bundle.engines:
+        insist = config.engine == "onnx"
+        bundle, record = prove_portable(bundle, request, insist=insist, say=say)
+        found |= {"onnx": record} if record else {}
+    for engine, record in found.items():
+        limit = built.get(engine, {}).get("graph", {"precision": "auto"})
+        facts = {**limit, **_graph_facts(record)}
+        for precision, fault in facts.get("left_out", {}).items():
+            say(f"{precision} is left out, it is not run: {fault}")
+        # What is left out belongs to the bundle, which may go without a proof.
+        record.pop("left_out", None)
+        parity[engine] = {**record, "dataset": dataset}
+        built[engine] = {**built.get(engine, {}), "graph": facts}
     if "tensorrt" in bundle.engines:
         parity["tensorrt"] = prove_engines(bundle, config=config, dataset=dataset, say=say)
     return replace(bundle, built=built), parity
@@ -239,23 +218,23 @@ def read_notes(path: Path) -> str:
 
 
 def _describe(
-    config: ExportConfig, source: Model, folder: Path, *, pictures: Sequence[LabelledPicture]
+    config: ExportConfig, origin: Model, folder: Path, *, pictures: Sequence[LabelledPicture]
 ) -> Bundle:
     """Everything that is known before anything is compiled."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    licence, attribution = rights_of(source, licence=config.licence)
-    data = data_of(source)
+    licence, attribution = rights_of(origin, licence=config.licence)
+    data = data_of(origin)
     return Bundle(
         path=folder,
         name=config.bundle_name,
-        network_spec=source.network_spec,
-        input_spec=source.input_spec,
-        labels_size=source.labels_size,
-        classmap=source.classmap,
+        network_spec=origin.network_spec,
+        input_spec=origin.input_spec,
+        labels_size=origin.labels_size,
+        classmap=origin.classmap,
         engines={},
         files={},
         versions={"losszero_rt": losszero_rt.__version__, **versions},
-        source_sha256=digest_of_checkpoint(source),
+        source_sha256=digest_of_checkpoint(origin),
         scores={},
         data=data,
         licence=licence,

@@ -29,10 +29,10 @@ def check_split(config: ExportConfig, spec: NetworkSpec) -> None:
         return
     if config.engine == "onnx":
         raise ModelError(
-            f"{config.checkpoint} is a {spec.architecture} network, which finds objects and is no "
+            f"{config.model} is a {spec.architecture} network, which finds objects and is no "
             "single graph",
             accepted="--engine openvino or tensorrt, which compile its parts",
-            remedy=f"or run it as it is: losszero-rt CLIP --model {config.checkpoint}",
+            remedy=f"or run it as it is: losszero-rt CLIP --model {config.model}",
         )
     if config.precision in EIGHT_BITS or config.calibration:
         raise ModelError(

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from export.folding import fold_normalisation
+from export.origin import write_weights
 from export.rounding import halve_kernels
-from export.source import write_weights
 from export.split_export import save_parts
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, find_bundle, seal
 from losszero_rt.checkpoint import load_network

@@ -188,7 +188,8 @@ def export_words(batch: int, *, model: str = "MODEL") -> str:
         batch: Frames a call.
         model: A checkpoint or a bundle, whose weights are compiled.
     """
-    return f"python -m export {quote(model)} --out BUNDLE --engine tensorrt --batch {batch}"
+    words = f"python -m export {quote(model)} --out BUNDLE --engine tensorrt --batch {batch}"
+    return f"{words} --labelled DIR"
 
 
 def rebuild_command(batch: int) -> str:

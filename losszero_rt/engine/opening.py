@@ -84,7 +84,8 @@ def _choose(model: Model, *, options: EngineOptions) -> tuple[EngineName, str]:
 
 
 def _choose_without_gpu(bundle: Bundle, *, options: EngineOptions) -> tuple[EngineName, str]:
-    if set(bundle.engines) == {"tensorrt"}:
+    # An ONNX file, which most bundles hold, is for other runtimes.
+    if set(bundle.engines) - {"onnx"} == {"tensorrt"}:
         return "tensorrt", ""
     is_idle = options.device == "auto" and has_nvidia_driver()
     why = why_no_gpu() if is_idle else ""

@@ -14,7 +14,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     folder = tmp_path_factory.mktemp("engine")
     return export_bundle(
         ExportConfig(
-            checkpoint=write_small_checkpoint(folder / "checkpoint"),
+            model=write_small_checkpoint(folder / "checkpoint"),
             out=folder / "small",
             labelled=write_pairs(folder / "pairs"),
             portable=False,

@@ -19,7 +19,7 @@ import pytest
 import torch
 from torch import nn
 
-from export.source import write_weights
+from export.origin import write_weights
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal
 from losszero_rt.engine import tensorrt_engine
 from losszero_rt.engine.engine_files import OUTPUTS, Gpu

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 import losszero_rt
+from losszero_rt.bundle import seal
 from losszero_rt.engine import EngineOptions, building, eager_engine, open_engine
 from losszero_rt.engine.building import checkout_root, run_builder
 from losszero_rt.errors import ModelError
@@ -120,6 +122,11 @@ class TestOpening:
     def test_a_bundle_of_nothing_but_engines_needs_no_device(self, tmp_path: Path) -> None:
         bundle = write_engines(tmp_path / "bundle")
         assert open_engine(bundle, options=EngineOptions()).info.name == "tensorrt"
+        # A file for other runtimes changes nothing of that.
+        (bundle.path / "model.onnx").write_bytes(b"never opened here")
+        engines = {**bundle.engines, "onnx": {"graph": "model.onnx"}}
+        both = seal(replace(bundle, engines=engines))
+        assert open_engine(both, options=EngineOptions()).info.name == "tensorrt"
 
     def test_auto_says_why_it_is_eager_and_how_to_compile(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,7 +15,7 @@ from tests.bundles import write_pairs, write_small_checkpoint
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
     folder = tmp_path_factory.mktemp("export")
     return ExportConfig(
-        checkpoint=write_small_checkpoint(folder / "checkpoint"),
+        model=write_small_checkpoint(folder / "checkpoint"),
         out=folder / "small",
         labelled=write_pairs(folder / "pairs"),
         # Without a second graph in int8, which has tests of its own and takes its time.
@@ -34,7 +34,7 @@ def pairs(config: ExportConfig) -> Path:
 
 @pytest.fixture(scope="session")
 def bundle(config: ExportConfig) -> Bundle:
-    arguments = [config.checkpoint, "--out", config.out, "--labelled", config.labelled]
+    arguments = [config.model, "--out", config.out, "--labelled", config.labelled]
     words = [*map(str, arguments), "--precision", config.precision, "--no-portable"]
     done = CliRunner().invoke(main, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -16,11 +16,13 @@ from click.testing import CliRunner
 
 from export import int8_graphs
 from export.__main__ import main
+from export.compile_openvino import convert_graph
 from export.config import ExportConfig
 from export.exporting import export_bundle
 from export.int8_graphs import Int8Request, settle_int8
 from export.labelled import LabelledPicture
 from export.provenance import digest_of
+from export.trace import LogitsGraph
 from losszero_rt.bundle import CARD_NAME, Bundle
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.openvino_candidates import precisions_of
@@ -33,8 +35,9 @@ from losszero_rt.engine.openvino_facts import (
 )
 from losszero_rt.engine.openvino_graphs import offered_precisions, read_graph
 from losszero_rt.errors import ExitCode, ModelError, UsageError
+from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.pipeline.inspection import inspection_text
-from tests.bundles import NUM_PICTURES, draw_inputs, draw_picture, write_pairs
+from tests.bundles import INPUT, NUM_PICTURES, SIZE, draw_inputs, draw_picture, write_pairs
 
 pytestmark = pytest.mark.slow
 
@@ -152,24 +155,6 @@ class TestInt8:
         assert errors[0] > 0
         np.testing.assert_array_equal(logits_of(floats), before)
 
-    def test_before_a_first_layer_of_floats_nothing_is_rounded(self, made: Bundle) -> None:
-        from export.compile_int8 import run_nncf
-        from export.compile_openvino import cut_at_logits
-        from export.int8_ranking import LAYER_TYPES, normalising_nodes
-
-        floats = cut_at_logits(made)
-        floats.reshape([1, *made.input_spec.size, 3])
-        # The deviation is folded into kernels already where nothing is padded before them.
-        (mean,) = normalising_nodes(floats)
-        assert "sub" in mean
-        layers = [op for op in floats.get_ordered_ops() if op.get_type_name() in LAYER_TYPES]
-        left_out = [layers[0].get_friendly_name()]
-        quantised = run_nncf(floats, list(draw_inputs(2)), left_out=left_out)
-        kinds = [op.get_type_name() for op in quantised.get_ordered_ops()]
-        first = next(index for index, kind in enumerate(kinds) if kind in LAYER_TYPES)
-        assert "FakeQuantize" not in kinds[:first]
-        assert "FakeQuantize" in kinds[first:]
-
     def test_quantising_opens_no_socket(self, made: Bundle, pairs: Path, tmp_path: Path) -> None:
         for name in made.files:
             (tmp_path / name).write_bytes(made.read(name))
@@ -179,6 +164,33 @@ class TestInt8:
         done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
         assert json.loads(done.stdout.splitlines()[-1])["calibration"] == NUM_PICTURES
+
+
+@needs_nncf
+@pytest.mark.timeout(900)
+def test_before_a_first_layer_of_floats_nothing_is_rounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from export import compile_int8
+    from export.int8_ranking import LAYER_TYPES, normalising_nodes
+
+    network = build_network(NetworkSpec(num_classes=2, decoder_channels=16)).eval()
+    floats = convert_graph(LogitsGraph(network, spec=INPUT).eval(), size=SIZE)
+    floats.reshape([1, *SIZE, 3])
+    layers = [op for op in floats.get_ordered_ops() if op.get_type_name() in LAYER_TYPES]
+    left_out, inputs = [layers[0].get_friendly_name()], list(draw_inputs(2))
+    assert len(normalising_nodes(floats)) == 2, "mean and deviation"
+
+    def num_rounded_before() -> int:
+        quantised = compile_int8.run_nncf(floats, inputs, left_out=left_out)
+        kinds = [op.get_type_name() for op in quantised.get_ordered_ops()]
+        first = next(index for index, kind in enumerate(kinds) if kind in LAYER_TYPES)
+        assert "FakeQuantize" in kinds[first:]
+        return kinds[:first].count("FakeQuantize")
+
+    assert num_rounded_before() == 0
+    monkeypatch.setattr(compile_int8, "normalising_nodes", lambda _: [])
+    assert num_rounded_before() == 1
 
 
 def narrow_ranges(model: Any) -> None:
@@ -200,7 +212,7 @@ def logits_of(model: Any) -> np.ndarray:
 def test_without_pictures_to_measure_ranges_on_int8_is_refused(
     config: ExportConfig, tmp_path: Path
 ) -> None:
-    words = [str(config.checkpoint), "--out", str(tmp_path / "b"), "--precision", "int8"]
+    words = [str(config.model), "--out", str(tmp_path / "b"), "--precision", "int8"]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == ExitCode.USAGE
     assert "no pictures to measure ranges on" in done.output
@@ -242,7 +254,7 @@ def test_pictures_that_are_all_scored_are_refused_with_the_way_out(
     named: str, config: ExportConfig, pairs: Path, tmp_path: Path
 ) -> None:
     labelled = with_splits(pairs, tmp_path / "pairs", val={0})
-    words = [str(config.checkpoint), "--out", str(tmp_path / "b"), "--precision", "int8"]
+    words = [str(config.model), "--out", str(tmp_path / "b"), "--precision", "int8"]
     words += ["--labelled", str(labelled)]
     if named != "splits":
         copy = shutil.copytree(pairs, tmp_path / "copy") if named == "a copy" else labelled

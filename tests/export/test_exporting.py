@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from export import exporting, source
+from export import exporting, origin
 from export.__main__ import main
 from export.compile_openvino import convert_graph
 from export.config import ExportConfig
@@ -88,7 +88,7 @@ def test_stored_kernels_are_what_runs(bundle: Bundle) -> None:
 
 
 def test_a_bundle_is_not_replaced_without_force(bundle: Bundle, config: ExportConfig) -> None:
-    arguments = [str(config.checkpoint), "--out", str(bundle.path)]
+    arguments = [str(config.model), "--out", str(bundle.path)]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == ExitCode.OUTPUT
     assert "--force" in done.output
@@ -133,7 +133,7 @@ def test_weights_that_are_not_the_checkpoints_leave_nothing(
     config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Graph and stored weights agree with each other, and both are wrong."""
-    monkeypatch.setattr(source, "round_kernels", lambda network, **_: swap_classes(network))
+    monkeypatch.setattr(origin, "round_kernels", lambda network, **_: swap_classes(network))
     with pytest.raises(ModelError, match="would not be the network: weights: moves the mean IoU"):
         export_bundle(replace(config, out=tmp_path / "out" / "off"))
     assert not (tmp_path / "out").exists()

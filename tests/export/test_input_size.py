@@ -36,14 +36,14 @@ def test_sides_that_are_no_multiples_of_32_are_refused(
 
 @pytest.mark.parametrize("text", ["384", "384x672x3", "wide", "384 672"])
 def test_what_is_no_size_is_refused_before_any_work(config: ExportConfig, text: str) -> None:
-    words = [str(config.checkpoint), "--out", "never", "--imgsz", text]
+    words = [str(config.model), "--out", "never", "--imgsz", text]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == ExitCode.USAGE
     assert "384x672" in done.output
 
 
 def test_the_command_passes_height_before_width(config: ExportConfig, tmp_path: Path) -> None:
-    words = [str(config.checkpoint), "--out", str(tmp_path / "b"), "--imgsz", "100x64"]
+    words = [str(config.model), "--out", str(tmp_path / "b"), "--imgsz", "100x64"]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == ExitCode.USAGE
     assert "--imgsz 100x64" in done.output

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from export import exporting, openvino_parity
+from export import openvino_parity
 from export.config import ExportConfig
 from export.exporting import export_bundle
 from export.gate import GateRequest, read_truth
@@ -62,7 +62,7 @@ def bf16_faults(in_fp32: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
         return [FAULT] if precision == "bf16" else run_faults(precision, found)
 
     monkeypatch.setattr(openvino_parity, "run_faults", faults)
-    monkeypatch.setitem(exporting.PROOFS, "openvino", prove)
+    monkeypatch.setattr(openvino_parity, "prove_in_child", prove)
 
 
 @pytest.mark.usefixtures("bf16_faults")
@@ -72,7 +72,7 @@ def test_what_loses_objects_is_left_out_with_and_without_labelled_pictures(
 ) -> None:
     said: list[str] = []
     config = ExportConfig(
-        checkpoint=checkpoint,
+        model=checkpoint,
         out=tmp_path / "bundle",
         labelled=labelled if has_pictures else None,
         engine="openvino",
@@ -97,7 +97,7 @@ def test_what_was_asked_for_by_name_and_is_left_out_ends_the_export(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     config = ExportConfig(
-        checkpoint=checkpoint, out=tmp_path / "bundle", engine="openvino", precision="bf16"
+        model=checkpoint, out=tmp_path / "bundle", engine="openvino", precision="bf16"
     )
     with pytest.raises(ModelError, match=rf"openvino: bf16 {FAULT}.*--precision fp32 leaves out"):
         export_bundle(config)

@@ -23,9 +23,10 @@ from export.compile_onnx import (
     save_portable,
 )
 from export.config import ExportConfig
-from export.exporting import export_bundle, settle_portable
+from export.exporting import export_bundle
 from export.gate import GateRequest
 from export.onnx_parity import open_session, prove
+from export.portable import settle_portable
 from export.trace import LogitsGraph
 from losszero_rt.bundle import PARITY_NAME, Bundle, find_bundle, seal
 from losszero_rt.engine import EngineOptions
@@ -183,11 +184,11 @@ def test_without_the_packages_it_is_refused_by_name_and_else_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(compile_onnx, "find_spec", lambda name: name != "onnxscript" or None)
-    nowhere: dict[str, Any] = {"checkpoint": Path("c"), "out": Path("o")}
+    nowhere: dict[str, Any] = {"model": Path("c"), "out": Path("o")}
     with pytest.raises(ModelError, match=r"onnxscript absent: pip install -e '\.\[export\]'"):
         settle_portable(ExportConfig(**nowhere, engine="onnx"), say=print)
     heard: list[str] = []
-    assert settle_portable(ExportConfig(**nowhere), say=heard.append) == ()
+    assert settle_portable(ExportConfig(**nowhere), say=heard.append) is False
     assert heard == ["onnx is left out: onnxscript absent: pip install -e '.[export]'"]
 
 
@@ -229,7 +230,7 @@ def test_families_have_one(bundle: Bundle, tmp_path: Path, architecture: Any, en
 def test_the_command_writes_and_proves_it(
     config: ExportConfig, tmp_path: Path, words: tuple[str, ...], engines: set[str]
 ) -> None:
-    first = [config.checkpoint, "--out", tmp_path / "small", "--labelled", config.labelled]
+    first = [config.model, "--out", tmp_path / "small", "--labelled", config.labelled]
     done = CliRunner().invoke(main, [*map(str, first), "--precision", "fp32", *words])
     assert done.exit_code == ExitCode.OK, done.output
     made = find_bundle(tmp_path / "small")
@@ -237,21 +238,44 @@ def test_the_command_writes_and_proves_it(
     assert made.built["onnx"]["graph"]["opset"] == OPSET
 
 
-def refuse_to_save(*_: object) -> dict[str, str]:
-    raise ModelError("fpn has no ONNX graph: no rule for it")
+def refuse_to_convert(*_: object, **__: object) -> None:
+    raise RuntimeError("no rule for aten::unheard_of")
+
+
+def answer_wrongly(_: GateRequest) -> dict[str, Any]:
+    """What the proving child would answer of a file whose logits are far off."""
+    logits = {"n": 1, "not_finite": [], "max": 9.0, "mean": 1.0, "share": 0.5}
+    probes = {"n": 1, "distinct": 4, "night": 1.0, "night_least": 1.0}
+    rows = {"fp32": {"logits": logits, "probes": probes, "batches": {"3 of 3": 1.0}}}
+    return {"precisions": rows}
 
 
 @pytest.mark.slow
-def test_a_network_without_one_is_exported_all_the_same_unless_it_is_all_that_was_asked(
-    config: ExportConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("place", "other", "told"),
+    [
+        ("torch.onnx.export", refuse_to_convert, "no rule for aten::unheard_of"),
+        ("export.onnx_parity.prove_in_child", answer_wrongly, "moves the logits"),
+    ],
+)
+def test_what_is_wrong_with_it_keeps_nothing_else_from_being_written(
+    config: ExportConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    other: Callable[..., Any],
+    told: str,
 ) -> None:
-    monkeypatch.setattr(compile_onnx, "save_portable", refuse_to_save)
+    monkeypatch.setattr(place, other)
     bare = replace(config, labelled=None, precision="fp32", portable=True)
     heard: list[str] = []
     made = export_bundle(replace(bare, out=tmp_path / "b"), say=heard.append)
     assert set(made.engines) == {"openvino"}
-    assert "onnx is left out: fpn has no ONNX graph: no rule for it" in heard
-    with pytest.raises(ModelError, match="no rule for it"):
+    assert "model.onnx" not in made.files
+    (line,) = (line for line in heard if line.startswith("onnx is left out: "))
+    assert told in line
+    assert "--engine onnx" not in line, "nobody gave that"
+    with pytest.raises(ModelError, match=told):
         export_bundle(replace(bare, out=tmp_path / "c", engine="onnx"))
     assert not (tmp_path / "c").exists()
 

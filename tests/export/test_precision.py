@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from export import exporting
+from export import openvino_parity
 from export.__main__ import main
 from export.config import ExportConfig
 from export.exporting import export_bundle
@@ -118,7 +118,7 @@ def test_a_float_beyond_tolerance_is_named_with_the_way_out(
     def prove(request: GateRequest) -> dict[str, Any]:
         return {**record, **Bundle.open(Path(request.bundle)).parity_head("openvino")}
 
-    monkeypatch.setitem(exporting.PROOFS, "openvino", prove)
+    monkeypatch.setattr(openvino_parity, "prove_in_child", prove)
     with pytest.raises(ModelError, match=r"openvino: bf16 moves .*--precision fp32 leaves out"):
         export_bundle(replace(config, out=tmp_path / "out" / "off"))
     assert not (tmp_path / "out").exists()

@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
     folder = tmp_path_factory.mktemp("split")
     return ExportConfig(
-        checkpoint=write_bright_checkpoint(folder / "checkpoint"),
+        model=write_bright_checkpoint(folder / "checkpoint"),
         out=folder / "bright",
         labelled=write_pairs(folder / "pairs"),
     )
@@ -44,7 +44,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
 
 @pytest.fixture(scope="module")
 def bundle(config: ExportConfig) -> Bundle:
-    words = [str(config.checkpoint), "--out", str(config.out), "--labelled", str(config.labelled)]
+    words = [str(config.model), "--out", str(config.out), "--labelled", str(config.labelled)]
     done = CliRunner().invoke(main, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "compiled in parts: trunk, boxes, masks; no int8, no ONNX" in done.output
@@ -101,7 +101,7 @@ def test_a_part_that_is_not_the_networks_leaves_nothing(
 
     monkeypatch.setattr(split_export, "part_of", other)
     out = tmp_path / "out" / "off"
-    words = {"checkpoint": config.checkpoint, "out": out, "labelled": config.labelled}
+    words = {"model": config.model, "out": out, "labelled": config.labelled}
     with pytest.raises(ModelError, match=r"would not be the network: openvino: fp32"):
         export_bundle(ExportConfig(**words))  # type: ignore[arg-type]
     assert not out.parent.exists()
@@ -154,7 +154,7 @@ def test_the_engine_that_was_exported_finds_what_the_network_finds(bundle: Bundl
 
 def test_tensorrt_is_asked_for_a_trunk_a_batch_size_and_for_both_heads(bundle: Bundle) -> None:
     config = ExportConfig(
-        checkpoint=Path("c"), out=Path("o"), engine="tensorrt", precision="fp16", batches=(1, 4)
+        model=Path("c"), out=Path("o"), engine="tensorrt", precision="fp16", batches=(1, 4)
     )
     requests = requests_of(bundle, config=config)
     asked = {role: (one.part, one.batch, one.precision) for role, one in requests.items()}

@@ -70,7 +70,7 @@ def doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExportConfig:
     folder = tmp_path_factory.mktemp("export")
     return ExportConfig(
-        checkpoint=write_small_checkpoint(folder / "checkpoint"),
+        model=write_small_checkpoint(folder / "checkpoint"),
         out=folder / "small",
         labelled=write_pairs(folder / "pairs"),
         engine="tensorrt",

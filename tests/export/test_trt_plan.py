@@ -17,17 +17,15 @@ import pytest
 
 from export.compile_tensorrt import compile_settings, save_settings
 from export.engine_request import EngineRequest
+from tests.export.trt_plan.cases import FAMILIES, PARKING, SAMS, SIZE
 
 pytestmark = [pytest.mark.trt_plan, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 WHEELS = Path(os.environ.get("LOSSZERO_TRT_WHEELS", ROOT / ".trt_wheels"))
-SAMS = ("sam-small", "sam-b")
-HALVES = (
-    *("unet", "unetplusplus", "deeplabv3plus", "deeplabv3plus-wide", "fpn", "unet-resnet18"),
-    *("segformer-lite0", "segformer-b0", "segformer-b2", "shipped"),
-)
-SIZE = (384, 672)
+SHIPPED = "shipped"
+NETWORKS = (*FAMILIES, *PARKING, SHIPPED)
+HALVES = tuple(name for name in NETWORKS if name not in SAMS)
 # Layers that move or hold numbers; the others compute.
 STILL = ("constant", "input_", "shuffle", "slice", "cast", "shape", "gather")
 SAM_FLOATS_MAX = 12
@@ -82,7 +80,7 @@ def computing(plan: dict[str, Any], kind: str) -> int:
     )
 
 
-@pytest.mark.parametrize("family", [*HALVES, *SAMS])
+@pytest.mark.parametrize("family", NETWORKS)
 def test_every_network_becomes_one_engine_and_nothing_falls_back(
     plans: dict[str, Any], family: str
 ) -> None:
@@ -92,16 +90,17 @@ def test_every_network_becomes_one_engine_and_nothing_falls_back(
     assert plan["unsupported"] == plan["fallback"] == {}
 
 
-@pytest.mark.parametrize("family", [*HALVES, *SAMS])
+@pytest.mark.parametrize("family", NETWORKS)
 def test_engines_take_uint8_pictures_and_give_int32_labels_and_half_maps(
     plans: dict[str, Any], family: str
 ) -> None:
     engine = plans[family]["engines"][0]
-    height, width = SIZE
+    trained = (FAMILIES | PARKING).get(family, FAMILIES["fpn"])
+    height, width = trained.input.size
     assert engine["inputs"] == [["UINT8", [1, height, width, 3]]]
     labels, maps = engine["outputs"]
     assert labels == ["INT32", [1, height, width]]
-    assert maps == ["HALF", [1, 6, height // 4, width // 4]]
+    assert maps == ["HALF", [1, trained.network.num_classes, height // 4, width // 4]]
 
 
 def test_maps_of_all_classes_add_one_sum(plans: dict[str, Any]) -> None:

@@ -15,13 +15,13 @@ from losszero_rt.errors import ModelError, UsageError
 from tests.cli.program import ROOT
 from tests.waiting import until
 
-NOWHERE: dict[str, Any] = {"checkpoint": Path("c"), "out": Path("o")}
+NOWHERE: dict[str, Any] = {"model": Path("c"), "out": Path("o")}
 QUICK = ("--precision", "fp32", "--no-portable")
 
 
 @pytest.fixture
 def checkpoint(config: ExportConfig) -> Path:
-    return config.checkpoint
+    return config.model
 
 
 @pytest.mark.parametrize(

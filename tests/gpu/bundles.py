@@ -11,13 +11,13 @@ from benchmarks.gpu_bundles import copy_bundle
 from benchmarks.options import find_data
 from export.config import ExportConfig
 from export.engine_request import TensorRtPrecision
-from export.source import write_weights
+from export.origin import write_weights
 from export.tensorrt_engines import add_engines
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, find_bundle, seal
 from losszero_rt.classmap import ClassMap
 from losszero_rt.network import build_network
 from losszero_rt.ride import Ride, RideSpec
-from tests.export.trt_plan.cases import FAMILIES, SPEC
+from tests.export.trt_plan.cases import FAMILIES
 from tests.needing import need
 
 DEMAND = "LOSSZERO_REQUIRE_GPU"
@@ -38,7 +38,7 @@ def write_shipped(folder: Path) -> Bundle:
 
 def write_family(folder: Path, *, name: str) -> Bundle:
     """Write a bundle of one family with random weights, the same in every process."""
-    spec = FAMILIES[name]
+    spec, inputs = FAMILIES[name].network, FAMILIES[name].input
     torch.manual_seed(1)
     folder.mkdir()
     write_weights(build_network(spec).eval(), folder / WEIGHTS_NAME)
@@ -49,8 +49,8 @@ def write_family(folder: Path, *, name: str) -> Bundle:
             path=folder,
             name=name,
             network_spec=spec,
-            input_spec=SPEC,
-            labels_size=SPEC.size,
+            input_spec=inputs,
+            labels_size=inputs.size,
             classmap=_classes(shipped.classmap, spec.num_classes),
             engines={},
             parity={},
@@ -72,7 +72,7 @@ def with_engines(
     precision: TensorRtPrecision = "fp16",
 ) -> Bundle:
     """Build engines as the export does."""
-    nowhere: dict[str, Any] = {"checkpoint": bundle.path, "out": bundle.path}
+    nowhere: dict[str, Any] = {"model": bundle.path, "out": bundle.path}
     config = ExportConfig(**nowhere, engine="tensorrt", precision=precision, batches=batches)
     return add_engines(bundle, config=config, say=print)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from export.source import write_weights
+from export.origin import write_weights
 from export.tensorrt_parity import ProofRequest, prove_in_child
 from losszero_rt.bundle import GATE, WEIGHTS_NAME, Bundle, seal
 from losszero_rt.bundle.parity_rules import fault_of, run_faults

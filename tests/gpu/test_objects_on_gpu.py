@@ -39,7 +39,7 @@ def bundle(
     folder = tmp_path_factory.mktemp(f"objects-{request.param}")
     return export_bundle(
         ExportConfig(
-            checkpoint=checkpoint,
+            model=checkpoint,
             out=folder / "bundle",
             labelled=write_pairs(folder / "pairs"),
             engine="tensorrt",

@@ -8,7 +8,7 @@ import torch
 
 from export.compile_tensorrt import build_in_child
 from export.engine_request import EngineRequest
-from export.source import write_weights
+from export.origin import write_weights
 from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal
 from losszero_rt.engine.cuda_slots import CudaSlots, labels_and_maps
 from losszero_rt.engine.eager_engine import load_bundle_network

@@ -1,7 +1,8 @@
 """The graphs whose plans are looked at: every family, the model that ships, and broken ones."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,20 +19,21 @@ from losszero_rt.bundle import find_bundle
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.network.mask_rcnn_split import HEADS, Part
+from train.config import TrainConfig
 from train.recipes import recipe
 
-# What training has recipes for, as large as they train it.
-SAMS = ("sam-small", "sam-b")
-SEGFORMERS = ("segformer-lite0", "segformer-b0", "segformer-b2")
+# Networks as large as training makes them, with the inputs that it makes them for.
 CNNS = ("unet", "unetplusplus", "deeplabv3plus", "deeplabv3plus-wide", "fpn")
+SEGFORMERS = ("segformer-lite0", "segformer-b0", "segformer-b2")
+SAMS = ("sam-small", "sam-b")
 RESNET = NetworkSpec(architecture="unet", encoder="resnet18", decoder_channels=16)
-FAMILIES: dict[str, NetworkSpec] = {
-    **{name: recipe(name).network for name in (*CNNS, *SEGFORMERS, *SAMS)},
-    "unet-resnet18": RESNET,
+FAMILIES: dict[str, TrainConfig] = {
+    **{name: recipe(name) for name in (*CNNS, *SEGFORMERS, *SAMS)},
+    "unet-resnet18": replace(recipe("unet"), network=RESNET),
 }
-OBJECTS = recipe("mask-rcnn").network
-SPEC = recipe("fpn").input
-SIZE = SPEC.size
+PARKING = {name: recipe(name) for name in ("parking-unet", "parking-deeplabv3plus")}
+OBJECTS = recipe("mask-rcnn")
+SIZE = OBJECTS.input.size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +72,13 @@ def deployed(
     **options: Any,
 ) -> nn.Module:
     """Return a family's graph as the export makes it."""
-    network = build_network(FAMILIES[name]).eval()
+    trained = (FAMILIES | PARKING)[name]
+    network, spec = build_network(trained.network).eval(), trained.input
     if merged:
-        merge_normalisation(network, size=SIZE)
+        merge_normalisation(network, size=spec.size)
     set_attention(network, attention)
     return DeployedGraph(
-        network, spec=SPEC, labels_size=SIZE, dtype=dtype, **{"cams": True, **options}
+        network, spec=spec, labels_size=spec.size, dtype=dtype, **{"cams": True, **options}
     ).eval()
 
 
@@ -93,17 +96,18 @@ def quantised(precision: TensorRtPrecision) -> nn.Module:
     """Return a family's graph in eight bits, ranges measured on noise."""
     rng = np.random.default_rng(0)
     noise_NHWC = rng.integers(0, 256, (2, *SIZE, 3), np.uint8)
-    return quantise(deployed("fpn"), spec=SPEC, precision=precision, inputs_NHWC=noise_NHWC)
+    spec = FAMILIES["fpn"].input
+    return quantise(deployed("fpn"), spec=spec, precision=precision, inputs_NHWC=noise_NHWC)
 
 
 def part(name: Part) -> nn.Module:
     """Return a part of a Mask R-CNN as the export makes it."""
-    network = build_network(OBJECTS).eval()
+    network = build_network(OBJECTS.network).eval()
     merge_normalisation(network, size=SIZE)
     module = part_of(network, name)
     if name in HEADS:
         return module.half()
-    return DeployedGraph(module, spec=SPEC, labels_size=SIZE, ending="logits").eval()
+    return DeployedGraph(module, spec=OBJECTS.input, labels_size=SIZE, ending="logits").eval()
 
 
 class Whole(nn.Module):
@@ -111,7 +115,7 @@ class Whole(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = build_network(OBJECTS).eval()
+        self.network = build_network(OBJECTS.network).eval()
 
     def forward(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
         """Return labels."""
@@ -157,7 +161,10 @@ def _half_input() -> nn.Module:
 
 
 CASES: dict[str, Case] = {
-    **{name: Case(make=lambda name=name: deployed(name)) for name in FAMILIES},  # type: ignore[misc]
+    **{
+        name: Case(make=partial(deployed, name), size=trained.input.size)
+        for name, trained in (FAMILIES | PARKING).items()
+    },
     "shipped": Case(make=shipped),
     "mask-rcnn trunk": Case(make=lambda: part("trunk")),
     "mask-rcnn boxes": Case(make=lambda: part("boxes"), head="boxes"),

@@ -65,7 +65,7 @@ def plan(case: Case) -> dict[str, Any]:
     request = EngineRequest(
         bundle="",
         out="",
-        batch=num_regions(OBJECTS, case.head) if case.head else case.batch,
+        batch=num_regions(OBJECTS.network, case.head) if case.head else case.batch,
         precision=case.precision,
         device="cpu",
         part=case.head,
@@ -114,7 +114,7 @@ def _exported(case: Case, request: EngineRequest) -> tuple[Any, list[Any]]:
     if not case.dynamic:
         with exporting(case.precision):
             # Whole networks and trunks take pictures, whatever network they are of.
-            example = example_for(request, size=case.size, spec=OBJECTS)
+            example = example_for(request, size=case.size, spec=OBJECTS.network)
             program = exported_with(graph, example)
         return program, [example]
     half = torch.zeros(case.batch, *case.size, 3, dtype=torch.float16)
