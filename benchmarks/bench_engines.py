@@ -5,19 +5,22 @@ conversion has it: floats in, logits of full size out, argmax in NumPy. Each on 
 frame at a time, in turn, in processor time; scores where the network was trained and labelled
 pictures are there. Then the whole program from file to file, on all cores.
 
-Run: python -m benchmarks.bench_engines [--checkpoints FOLDER]
+Run: python -m benchmarks.bench_engines [--checkpoints FOLDER] [--shipped-alone]
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
 from benchmarks.bench_fidelity import real_pictures
 from benchmarks.engine_rates import end_to_end_fps
 from benchmarks.engine_subjects import SHIPPED, Subject, subjects
+from benchmarks.engine_table import Row, Table, When, earlier_rows, now_measured, table_text
 from benchmarks.engine_variants import (
     COMPILED,
     PLAIN,
@@ -42,7 +45,7 @@ RATIO_MAX, LOAD_MAX_S = 0.6, 1.0
 NUM_FRAMES, QUICK_FRAMES = 30, 2
 # Of a network; slow ones get fewer frames than the others.
 BUDGET_S = 60.0
-TABLE_NAME = "engines.md"
+NAME, TABLE_NAME = "engines", "engines.md"
 _LOAD = """
 import sys, time
 start = time.perf_counter()
@@ -55,16 +58,23 @@ engine.submit(bundle.input_spec.new_input()[None]).result()
 print(time.perf_counter() - start)
 """
 
-Row = dict[str, Any]
 
+def measure(options: Options, *, shipped_alone: bool) -> Outcome:
+    """Compare the engines on every network; write the table beside the results.
 
-def measure(options: Options) -> Outcome:
-    """Compare the engines on every network; write the table beside the results."""
+    Args:
+        options: What to do.
+        shipped_alone: Measure the model that ships, and keep the other networks' rows.
+    """
     pictures, _ = real_pictures(options)
-    table: dict[str, dict[str, Row]] = {}
-    for subject in subjects(options):
+    table: Table = {}
+    measured: dict[str, When] = {}
+    if shipped_alone:
+        table, measured = earlier_rows(options.out / f"{NAME}.json")
+    for subject in islice(subjects(options), 1 if shipped_alone else None):
         table[subject.name] = compare_engines(subject, pictures, options=options)
-        text = "\n".join([*table_lines(table), ""])
+        measured[subject.name] = now_measured()
+        text = table_text(table, measured)
         (options.out / TABLE_NAME).write_text(text, encoding="utf-8")
     # The first starts compile and measure, what these leave in the cache is what later ones find.
     for _ in range(NUM_STARTS_MAX + 1):
@@ -76,7 +86,8 @@ def measure(options: Options) -> Outcome:
         value, absent = row.get("p50_ms"), row.get("absent", "")
         what = f"{name}, one thread, processor time"
         claims.append(Claim(what=what, value=value, unit="ms a frame", absent=absent))
-    return Outcome(claims=tuple(claims), figures={"table": table, "loads_s": loads_s})
+    figures = {"table": table, "measured": measured, "loads_s": loads_s}
+    return Outcome(claims=tuple(claims), figures=figures)
 
 
 def compare_engines(
@@ -201,32 +212,18 @@ def load_claim(loads_s: list[float]) -> Claim:
     )
 
 
-def table_lines(table: dict[str, dict[str, Row]]) -> list[str]:
-    """Return the table as Markdown."""
-    lines = [
-        "| network | engine | p50 ms | p95 ms | FPS, file to file | mIoU | worst class | MB "
-        "| load s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for subject, rows in table.items():
-        for name, row in rows.items():
-            if "absent" in row:
-                why, _, _ = row["absent"].partition(";")
-                lines.append(f"| {subject} | {name} | absent: {why} | | | | | | |")
-                continue
-            worst = f"{row['worst']} {row['worst_iou']:.3f}" if "worst" in row else ""
-            miou = f"{row['miou']:.3f}" if "miou" in row else ""
-            fps = "" if row.get("fps") is None else f"{row['fps']:.1f}"
-            lines.append(
-                f"| {subject} | {name} | {row['p50_ms']:.1f} | {row['p95_ms']:.1f} | {fps} "
-                f"| {miou} | {worst} | {row['mb']:.1f} | {row['load_s']:.2f} |"
-            )
-    return lines
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
-    return conduct("engines", measure, description=__doc__, arguments=arguments)
+    own = argparse.ArgumentParser(add_help=False)
+    own.add_argument("--shipped-alone", action="store_true", help="keep the other networks' rows")
+    parsed, _ = own.parse_known_args(arguments)
+    return conduct(
+        NAME,
+        partial(measure, shipped_alone=parsed.shipped_alone),
+        description=__doc__,
+        arguments=arguments,
+        own=own,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Work in a process of its own: it cannot reach the export, and begins with nothing loaded."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ class ChildError(ModelError):
     """A child process failed.
 
     Args:
-        why: Last line that it said, or its exit status.
+        why: Last line that it said, or how it was ended.
     """
 
     def __init__(self, why: str) -> None:
@@ -42,6 +43,8 @@ def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict
         )
     except subprocess.TimeoutExpired as error:
         raise ChildError(f"not done within {timeout_s:.0f} s") from error
+    if done.returncode < 0:
+        raise ChildError(f"{module} was ended by {signal.Signals(-done.returncode).name}")
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise ChildError(lines[-1] if lines else f"exit status {done.returncode}")

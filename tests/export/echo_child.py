@@ -1,6 +1,8 @@
 """A child for :mod:`export.child`: echoes, fails, or dies, as it is told."""
 
 import json
+import os
+import signal
 import sys
 
 from export.child import answer
@@ -12,4 +14,6 @@ if __name__ == "__main__":
         sys.exit(f"warnings before\n{request['fails']}")
     if request.get("dies"):
         sys.exit(9)
+    if request.get("killed"):
+        os.kill(os.getpid(), signal.SIGKILL)
     answer(request)

@@ -19,6 +19,11 @@ def test_a_silent_death_is_told_by_its_status() -> None:
         run_child(ECHO, {"dies": True}, timeout_s=60)
 
 
+def test_a_child_that_somebody_ends_is_told_by_the_signal() -> None:
+    with pytest.raises(ChildError, match=r"^tests\.export\.echo_child was ended by SIGKILL$"):
+        run_child(ECHO, {"killed": True}, timeout_s=60)
+
+
 def test_a_child_that_takes_too_long_is_ended() -> None:
     with pytest.raises(ChildError, match="not done within 0 s"):
         run_child(ECHO, {}, timeout_s=0.01)
