@@ -1,6 +1,7 @@
 """Bundles of networks that find objects: what export writes, proves and refuses, and what runs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from export.exporting import export_bundle
 from export.rounding import halve_kernels
 from export.split_graphs import part_of
 from export.tensorrt_engines import requests_of
-from losszero_rt.bundle import Bundle
+from losszero_rt.bundle import WEIGHTS_NAME, Bundle
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.eager_engine import EagerEngine
 from losszero_rt.engine.openvino_objects import open_on_openvino
@@ -105,6 +106,16 @@ def test_a_part_that_is_not_the_networks_leaves_nothing(
     with pytest.raises(ModelError, match=r"would not be the network: openvino: fp32"):
         export_bundle(ExportConfig(**words))  # type: ignore[arg-type]
     assert not out.parent.exists()
+
+
+def test_a_bundle_of_parts_is_exported_once_more(
+    bundle: Bundle, config: ExportConfig, tmp_path: Path
+) -> None:
+    again = replace(config, model=bundle.path, out=tmp_path / "again", precision="fp32")
+    made = export_bundle(again)
+    assert made.read(WEIGHTS_NAME) == bundle.read(WEIGHTS_NAME)
+    assert set(made.engines) == {"openvino"}
+    assert made.parity["openvino"]["precisions"]["fp32"]["label_agreement"] > 0.999
 
 
 def test_a_run_counts_the_objects_that_the_eager_network_finds(
