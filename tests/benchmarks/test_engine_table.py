@@ -19,7 +19,7 @@ def test_without_an_earlier_run_there_is_nothing(tmp_path: Path) -> None:
 
 
 def test_rows_keep_when_they_were_measured(tmp_path: Path) -> None:
-    table = {"shipped": {"eager": ROW}, "fpn": {"eager": {**ROW, "absent": "why; and more"}}}
+    table: Table = {"shipped": {"eager": ROW}, "fpn": {"eager": {**ROW, "absent": "why; and more"}}}
     first = write_result(tmp_path / "first.json", table)
     found, measured = earlier_rows(first)
     assert found == table
