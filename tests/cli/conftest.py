@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from losszero_rt.engine import torch_facts
 from losszero_rt.engine.torch_facts import has_nvidia_driver
 from tests.cli.glowing import write_bundle
 from tests.cli.program import Program
@@ -44,3 +45,9 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty numbered frames with sound; only to be read."""
     folder = tmp_path_factory.mktemp("clips")
     return write_clip(folder / "night.mp4", size=SIZE, num_frames=40, audio="aac")
+
+
+@pytest.fixture
+def base_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No torch, which the glowing graphs, of no network, could not be compared with either."""
+    monkeypatch.setattr(torch_facts, "why_not", lambda: "torch is not installed")

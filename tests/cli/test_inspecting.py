@@ -9,16 +9,11 @@ import numpy as np
 import pytest
 
 from losszero_rt.bundle import Bundle, seal
-from losszero_rt.engine import torch_facts
 from losszero_rt.engine.openvino_facts import import_openvino
 from tests.cli.glowing import SIZE, write_bundle
 from tests.cli.program import Program
 
-
-@pytest.fixture(autouse=True)
-def base_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No torch, which these graphs of no network could not be compared with either."""
-    monkeypatch.setattr(torch_facts, "why_not", lambda: "torch is not installed")
+pytestmark = pytest.mark.usefixtures("base_install")
 
 
 def test_inspect_says_what_a_bundle_is(program: Program, tmp_path: Path) -> None:

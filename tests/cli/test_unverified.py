@@ -11,6 +11,8 @@ from tests.cli.glowing import write_bundle
 from tests.cli.program import Program, read_json
 from tests.media import write_clip
 
+pytestmark = pytest.mark.usefixtures("base_install")
+
 WHY = "openvino: no parity record for this graph"
 
 

@@ -147,5 +147,5 @@ def test_the_shipped_model_has_a_score_for_every_precision_it_was_proved_in() ->
     rows = bundle.parity["openvino"]["precisions"]
     for precision, score in found.items():
         points = rows[precision]["miou_points"]
-        assert score.miou == pytest.approx(weights.miou + points / 100, abs=1e-6)
+        assert score.miou == pytest.approx(weights.miou + points / 100, abs=2e-6)
         assert (score.n, score.dataset) == (weights.n, weights.dataset)

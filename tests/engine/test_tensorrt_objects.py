@@ -192,7 +192,7 @@ def test_a_head_that_is_missing_or_that_nobody_vouches_for_is_refused(
     names = {role: name for role, name in bundle.engines["tensorrt"].items() if role != "masks"}
     with pytest.raises(
         ModelError,
-        match=r"engines of the trunk and of boxes\. engines of trunk, boxes, masks\. .*--batch 2$",
+        match=r"engines of the trunk and of boxes\. engines of trunk, boxes, masks\. .*--batch 2 ",
     ):
         opened(replace(bundle, engines={"tensorrt": names}))
     monkeypatch.setenv("LOSSZERO_CACHE", str(tmp_path / "other"))

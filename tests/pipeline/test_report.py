@@ -26,7 +26,7 @@ def shipped() -> Bundle:
 
 
 def test_the_line_holds_score_engine_and_number(shipped: Bundle) -> None:
-    assert hud_suffix(INT8, shipped) == "mIoU 0.796  openvino int8+bf16  n=6 [0.71, 0.83]"
+    assert hud_suffix(INT8, shipped) == "mIoU 0.797  openvino int8+bf16  n=6 [0.71, 0.83]"
     assert hud_suffix(EAGER, shipped) == "mIoU 0.797  eager fp32  n=6 [0.71, 0.83]"
     assert hud_suffix(HALF, shipped) == (
         "mIoU 0.797 of fp32 weights  openvino fp16  n=6 [0.71, 0.83]"
