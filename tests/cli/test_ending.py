@@ -1,0 +1,24 @@
+"""How the process ends: at once where a thread still waits inside a library, else as any does."""
+
+import subprocess
+import sys
+
+import pytest
+
+_PROGRAM = """
+import atexit, sys, threading, time
+from losszero_rt import __main__, cli
+cli.main = lambda: sys.exit(6)
+if sys.argv[1] == "hangs":
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+atexit.register(print, "torn down")
+print("said")
+__main__.main()
+"""
+
+
+@pytest.mark.parametrize(("state", "told"), [("hangs", "said\n"), ("ends", "said\ntorn down\n")])
+def test_nothing_is_torn_down_around_a_thread_that_hangs(state: str, told: str) -> None:
+    command = [sys.executable, "-c", _PROGRAM, state]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (6, told, "")
