@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 from contextlib import suppress
 from typing import NoReturn
 
@@ -19,12 +18,21 @@ def main() -> NoReturn:
     try:
         cli.main()
     except SystemExit as end:
-        if isinstance(end.code, int) and any(thread.daemon for thread in threading.enumerate()):
+        if isinstance(end.code, int) and _is_anything_left_behind():
             for stream in (sys.stdout, sys.stderr):
                 with suppress(AttributeError, OSError, ValueError):
                     stream.flush()
             os._exit(end.code)
         raise
+
+
+def _is_anything_left_behind() -> bool:
+    # What was never imported started no thread, and is not to be imported for --help.
+    if "losszero_rt.pipeline.lane" not in sys.modules:
+        return False
+    from losszero_rt.pipeline.lane import any_left_behind
+
+    return any_left_behind()
 
 
 if __name__ == "__main__":

@@ -253,3 +253,8 @@ class Background:
             # Its owner is in it as a rule: a ring that would keep what it worked on, an encoder of
             # some megabytes for example, until the collector comes by.
             del self._work
+
+
+def any_left_behind() -> bool:
+    """Whether a thread is still at work that nothing waits for: one inside a source that hangs."""
+    return any(thread.daemon for thread in threading.enumerate())

@@ -6,11 +6,12 @@ import sys
 import pytest
 
 _PROGRAM = """
-import atexit, sys, threading, time
+import atexit, sys, time
 from losszero_rt import __main__, cli
+from losszero_rt.pipeline.lane import Background
 cli.main = lambda: sys.exit(6)
 if sys.argv[1] == "hangs":
-    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    Background(lambda: time.sleep(60), name="hangs")
 atexit.register(print, "torn down")
 print("said")
 __main__.main()
