@@ -23,7 +23,6 @@ from losszero_rt.bundle import (
     WEIGHTS_NAME,
     Bundle,
     find_bundle,
-    list_bundles,
 )
 from losszero_rt.checkpoint import read_checkpoint
 from losszero_rt.engine import Model, TrainedModel
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 LICENCE = "Apache-2.0"
+# Weights are the same to the bit, and so are their scores but for the order of sums.
+_SCORE_OFF_MAX = 1e-3
 # What is known of stored weights, whatever pictures a later export is scored on.
 _POINTS = ("label_agreement", "miou_points", "class_points", "rate_points")
 
@@ -53,19 +54,12 @@ def open_origin(config: ExportConfig) -> Model:
             differ from the checkpoint's is not known.
         UsageError: If it cannot be had at the size that was asked for.
     """
-    path, shipped = config.model, [folder.name for folder in list_bundles()]
+    path = config.model
     # A folder that is there is meant, even where it has the name of a model that ships.
     if (path / MANIFEST_NAME).is_file():
         return _open_bundle(Bundle.open(path), config)
-    if str(path) in shipped and not path.exists():
-        return _open_bundle(find_bundle(path, allow_unverified=True), config)
     if not path.exists():
-        raise ModelError(
-            f"no model {str(path)!r}",
-            accepted="the folder of a checkpoint or of a bundle, "
-            f"or one that ships: {', '.join(shipped)}",
-            remedy="losszero-rt models lists what ships",
-        )
+        return _open_bundle(find_bundle(path, allow_unverified=True), config)
     record = read_checkpoint(path)
     size = config.input_size(record.input.size)
     return TrainedModel(
@@ -150,10 +144,13 @@ def score_weights(
         come from a bundle it is that bundle's, with ``compared_on``, the pictures it was made on.
 
     Raises:
-        ModelError: If the weights of either cannot be read.
+        ModelError: If the weights of either cannot be read, or those of a bundle have other scores
+            than it says, on the same pictures.
     """
     verdict = judge_eager(bundle, pictures)
     bundle = replace(bundle, scores={**verdict.scores.as_dict(), "dataset": dataset})
+    if isinstance(origin, Bundle):
+        _demand_known_score(bundle, origin)
     head = {**bundle.parity_head(WEIGHTS), "source_sha256": bundle.source_sha256}
     if isinstance(origin, TrainedModel):
         return bundle, {**head, **compare(verdict, reference=judge_eager(origin, pictures))}
@@ -164,6 +161,21 @@ def score_weights(
         **{name: known[name] for name in _POINTS},
         "compared_on": known.get("compared_on", origin.scores.get("dataset", "")),
     }
+
+
+def _demand_known_score(bundle: Bundle, origin: Bundle) -> None:
+    """Raise ModelError if weights that a bundle was scored with are not those that it holds."""
+    pictures = [one.provenance.get("labelled_sha256") for one in (bundle, origin)]
+    if pictures[0] != pictures[1] or not origin.scores:
+        return
+    found, known = (float(one.scores["miou"]) for one in (bundle, origin))
+    if not abs(found - known) <= _SCORE_OFF_MAX:
+        raise ModelError(
+            f"{origin.path} says mean IoU {known:.4f} of its weights on these pictures, and they "
+            f"have {found:.4f}",
+            accepted="bundles whose weights and records are as they were exported",
+            remedy="export the checkpoint that it was made of",
+        )
 
 
 def digest_of_checkpoint(origin: Model) -> str:

@@ -84,3 +84,13 @@ def _fitted_network() -> nn.Module:
     assert head.bias is not None
     head.bias.copy_(solution[-1])
     return network
+
+
+@torch.no_grad()
+def swap_classes(network: nn.Module) -> None:
+    """Exchange the rows of the head, as careless code or somebody with an editor could."""
+    head = network.get_submodule("segmentation_head.0")
+    assert isinstance(head, nn.Conv2d)
+    assert head.bias is not None
+    head.weight.copy_(head.weight.flip(0))
+    head.bias.copy_(head.bias.flip(0))

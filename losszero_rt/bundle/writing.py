@@ -23,6 +23,8 @@ from losszero_rt.errors import OutputError
 PART_SUFFIX = ".bundle-part"
 # A bundle that steps aside while another one takes its place.
 ASIDE_SUFFIX = ".bundle-old"
+# How often a folder may be gone between being made and being opened.
+NUM_VANISHED_MAX = 100
 
 Say = Callable[[str], None]
 
@@ -105,11 +107,16 @@ def _locked_folder(out: Path, *, say: Say) -> Iterator[Path]:
 
 def _lock(partial: Path, out: Path, *, say: Say) -> int:
     """Make a folder if it is absent and lock it, however long that takes; return its handle."""
+    vanished = 0
     while True:
         try:
             partial.mkdir(parents=True, exist_ok=True)
             handle = _opened(partial)
         except FileNotFoundError:
+            # Another process took its own away in between; some places never give any.
+            vanished += 1
+            if vanished == NUM_VANISHED_MAX:
+                raise
             continue
         try:
             if not _is_ours(handle):

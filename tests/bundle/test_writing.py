@@ -111,6 +111,13 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path, there: bool) -> None:
     assert out.exists() == there
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no place that never gives a folder")
+def test_a_place_that_never_gives_a_folder_is_an_error_and_no_wait() -> None:
+    place = Path("/proc/nothing/b")
+    with pytest.raises(OutputError, match=f"{place} cannot be written"), new_bundle_folder(place):
+        pytest.fail("lent")
+
+
 def test_a_name_that_is_too_long_is_an_error_of_the_output(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputError, match="File name too long"),

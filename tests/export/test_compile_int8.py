@@ -16,13 +16,11 @@ from click.testing import CliRunner
 
 from export import int8_graphs
 from export.__main__ import main
-from export.compile_openvino import convert_graph
 from export.config import ExportConfig
 from export.exporting import export_bundle
 from export.int8_graphs import Int8Request, settle_int8
 from export.labelled import LabelledPicture
 from export.provenance import digest_of
-from export.trace import LogitsGraph
 from losszero_rt.bundle import CARD_NAME, Bundle
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.openvino_candidates import precisions_of
@@ -35,9 +33,8 @@ from losszero_rt.engine.openvino_facts import (
 )
 from losszero_rt.engine.openvino_graphs import offered_precisions, read_graph
 from losszero_rt.errors import ExitCode, ModelError, UsageError
-from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.pipeline.inspection import inspection_text
-from tests.bundles import INPUT, NUM_PICTURES, SIZE, draw_inputs, draw_picture, write_pairs
+from tests.bundles import NUM_PICTURES, draw_inputs, draw_picture, write_pairs
 
 pytestmark = pytest.mark.slow
 
@@ -164,33 +161,6 @@ class TestInt8:
         done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
         assert json.loads(done.stdout.splitlines()[-1])["calibration"] == NUM_PICTURES
-
-
-@needs_nncf
-@pytest.mark.timeout(900)
-def test_before_a_first_layer_of_floats_nothing_is_rounded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from export import compile_int8
-    from export.int8_ranking import LAYER_TYPES, normalising_nodes
-
-    network = build_network(NetworkSpec(num_classes=2, decoder_channels=16)).eval()
-    floats = convert_graph(LogitsGraph(network, spec=INPUT).eval(), size=SIZE)
-    floats.reshape([1, *SIZE, 3])
-    layers = [op for op in floats.get_ordered_ops() if op.get_type_name() in LAYER_TYPES]
-    left_out, inputs = [layers[0].get_friendly_name()], list(draw_inputs(2))
-    assert len(normalising_nodes(floats)) == 2, "mean and deviation"
-
-    def num_rounded_before() -> int:
-        quantised = compile_int8.run_nncf(floats, inputs, left_out=left_out)
-        kinds = [op.get_type_name() for op in quantised.get_ordered_ops()]
-        first = next(index for index, kind in enumerate(kinds) if kind in LAYER_TYPES)
-        assert "FakeQuantize" in kinds[first:]
-        return kinds[:first].count("FakeQuantize")
-
-    assert num_rounded_before() == 0
-    monkeypatch.setattr(compile_int8, "normalising_nodes", lambda _: [])
-    assert num_rounded_before() == 1
 
 
 def narrow_ranges(model: Any) -> None:

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
-from torch import nn
 
 from export import exporting, origin
 from export.__main__ import main
@@ -31,7 +29,7 @@ from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.errors import ExitCode, ModelError
 from losszero_rt.metrics import ScoreKeeper
-from tests.bundles import CLASSES
+from tests.bundles import CLASSES, swap_classes
 from tests.engine.test_eager_objects import write_object_checkpoint
 
 
@@ -100,16 +98,6 @@ def test_no_labelled_pictures_leave_it_unverified(config: ExportConfig, tmp_path
     assert not made.is_verified
     assert PARITY_NAME not in made.files
     assert "Unverified" in made.read(CARD_NAME).decode()
-
-
-def swap_classes(network: nn.Module) -> None:
-    """Exchange the rows of the head, as careless code would."""
-    head = network.get_submodule("segmentation_head.0")
-    assert isinstance(head, nn.Conv2d)
-    assert head.bias is not None
-    with torch.no_grad():
-        head.weight.copy_(head.weight.flip(0))
-        head.bias.copy_(head.bias.flip(0))
 
 
 @pytest.mark.slow

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from torch import nn
 
 from export.config import ExportConfig
 from export.exporting import export_bundle
@@ -26,7 +24,7 @@ from losszero_rt.bundle import (
 from losszero_rt.bundle.finding import MODELS_FOLDER
 from losszero_rt.engine.eager_engine import load_bundle_network
 from losszero_rt.errors import LossZeroError, ModelError, UsageError
-from tests.bundles import SIZE, write_pairs
+from tests.bundles import SIZE, swap_classes, write_pairs
 
 POINTS = ("label_agreement", "miou_points", "class_points", "rate_points")
 
@@ -97,15 +95,9 @@ def test_another_size_is_refused_because_kernels_were_rounded_at_its_own(
     refused(replace(wish, imgsz=(96, 128)), words, kind=UsageError)
 
 
-def swap_classes(bundle: Bundle) -> None:
-    """Exchange the rows of the head, as somebody with an editor could."""
+def with_other_weights(bundle: Bundle) -> None:
     network = load_bundle_network(bundle)
-    head = network.get_submodule("segmentation_head.0")
-    assert isinstance(head, nn.Conv2d)
-    assert head.bias is not None
-    with torch.no_grad():
-        head.weight.copy_(head.weight.flip(0))
-        head.bias.copy_(head.bias.flip(0))
+    swap_classes(network)
     write_weights(network, bundle.path / WEIGHTS_NAME)
 
 
@@ -125,7 +117,7 @@ def without_record(bundle: Bundle, record: dict[str, Any] | None = None) -> None
     [
         (without_record, "no parity record"),
         (lambda bundle: without_record(bundle, {}), "no parity record"),
-        (swap_classes, "no parity record for these weights"),
+        (with_other_weights, "no parity record for these weights"),
         (lambda bundle: with_record(bundle, gate=1), "gate 1"),
         (lambda bundle: with_record(bundle, miou_points=2.0), "moves the mean IoU by 2.00"),
         (lambda bundle: with_record(bundle, class_points={}), "cannot be understood"),
@@ -139,6 +131,18 @@ def test_weights_that_are_not_known_to_be_the_checkpoints_cannot_become_verified
     seal(bundle)
     refused(wish, f"not known to be the checkpoint's: .*{told}.*leave --labelled away")
     assert isinstance(open_origin(replace(wish, labelled=None)), Bundle)
+
+
+@pytest.mark.slow
+def test_weights_whose_digest_was_edited_in_the_record_too_are_known_by_their_score(
+    wish: ExportConfig,
+) -> None:
+    bundle = find_bundle(wish.model)
+    with_other_weights(bundle)
+    sealed = seal(bundle)
+    with_record(bundle, sha256=sealed.files[WEIGHTS_NAME].sha256)
+    assert not seal(bundle).weights_fault
+    refused(wish, r"says mean IoU 0\.\d+ of its weights on these pictures, and they have 0\.0")
 
 
 def test_classes_that_were_renamed_cannot_become_verified(wish: ExportConfig) -> None:

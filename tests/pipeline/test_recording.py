@@ -4,7 +4,6 @@ import gc
 import json
 import time
 import weakref
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +13,15 @@ import pytest
 from losszero_rt.errors import OutputError, UsageError
 from losszero_rt.frame import Frame
 from losszero_rt.pipeline import recording as recording_file
-from losszero_rt.pipeline.recording import Recording
 from losszero_rt.pipeline.segments import check_recording, segment_path
-from losszero_rt.video import EncodeOptions, VideoSink, probe
+from losszero_rt.video import VideoSink, probe
 from tests.media import read_clip, read_index
-from tests.pipeline.live_doubles import RATE, SIZE, TICKS, live_info, numbered_frame
+from tests.pipeline.live_doubles import RATE, TICKS, numbered_frame
+from tests.pipeline.recordings import OPTIONS, feed, recording
 
-OPTIONS = EncodeOptions(crf=18)
 # What the next frame may not come behind by in mp4, and an hour, in units of the source.
 LIMIT_PTS = 2**31
 HOURS_PTS = 3600 * 90_000
-
-
-def recording(path: Path, *, segment_s: float | None = None, force: bool = False) -> Recording:
-    return Recording(
-        path, info=live_info(), size=SIZE, options=OPTIONS, segment_s=segment_s, force=force
-    )
-
-
-def feed(sink: Recording, frames: Iterable[Frame]) -> None:
-    for frame in frames:
-        canvas = sink.canvas()
-        for target, plane in zip(
-            (canvas.y, canvas.u, canvas.v),
-            (frame.planes.y, frame.planes.u, frame.planes.v),
-            strict=True,
-        ):
-            np.copyto(target, plane)
-        sink.write(canvas, frame=frame)
 
 
 def shown(path: Path) -> list[int]:
@@ -265,45 +245,3 @@ def test_unwritable_recording_is_refused_early(
 
 def test_segments_count_beyond_three_digits() -> None:
     assert segment_path(Path("a/ride.x.mkv"), number=1234) == Path("a/ride.x-1234.mkv")
-
-
-def test_segments_of_another_run_make_way_and_nothing_else_does(tmp_path: Path) -> None:
-    out = tmp_path / "ride.mp4"
-    old = recording(out, segment_s=0.1)
-    feed(old, [numbered_frame(i) for i in range(12)])
-    old.close()
-    left = recording(segment_path(out, number=3))
-    feed(left, [numbered_frame(i) for i in range(5)])
-    left.abort()
-    others = ["ride-2026.mp4", "ride-cut.mp4"]
-    for name in others:
-        (tmp_path / name).write_bytes(b"no segment of that run")
-    sink = recording(out, segment_s=0.1, force=True)
-    feed(sink, [numbered_frame(i) for i in range(5)])
-    sink.close()
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["ride-000.mp4", "ride-001.mp4", *others]
-    assert "--force: 3 older segments of ride.mp4 are gone" in sink.notes
-    assert sink.num_bytes == sum(one.report.num_bytes for one in sink.finished)
-
-
-def test_old_segment_that_cannot_be_removed_leaves_nothing_open(tmp_path: Path) -> None:
-    out = tmp_path / "ride.mp4"
-    (tmp_path / "ride-001.mp4").mkdir()
-    with pytest.raises(OutputError, match=r"ride-001\.mp4 cannot be replaced"):
-        recording(out, segment_s=0.1, force=True)
-    (tmp_path / "ride-001.mp4").rmdir()
-    sink = recording(out, segment_s=0.1, force=True)
-    sink.abort()
-    assert not list(tmp_path.iterdir()), "no lock, no empty part"
-
-
-def test_what_became_of_the_part_of_a_later_segment_is_told(tmp_path: Path) -> None:
-    out = tmp_path / "ride.mp4"
-    left = recording(segment_path(out, number=2))
-    feed(left, [numbered_frame(i) for i in range(5)])
-    left.abort()
-    sink = recording(out, segment_s=0.1, force=True)
-    feed(sink, [numbered_frame(i) for i in range(9)])
-    sink.close()
-    assert any("ride-002.mp4.part of an interrupted run is replaced" in note for note in sink.notes)
