@@ -1,6 +1,7 @@
 """Work in a process of its own: it cannot reach the export, and begins with nothing loaded."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from losszero_rt.errors import LossZeroError, ModelError
+from losszero_rt.stopping import end_with_parent
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,7 +38,7 @@ def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict
     Raises:
         ChildError: If it failed or took too long.
     """
-    command = [sys.executable, "-m", module, json.dumps(request)]
+    command = [sys.executable, "-m", module, json.dumps(request), str(os.getpid())]
     try:
         done = subprocess.run(
             command, capture_output=True, cwd=ROOT, text=True, timeout=timeout_s, check=False
@@ -55,9 +57,14 @@ def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict
 def serve(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Be a child: do the work asked for in the first word, and print what was found.
 
+    The second word, if there is one, is the process whose child this is: where that is killed, the
+    folder that this one writes into is soon another one's.
+
     Args:
         work: From the request to the answer; what is wrong is told in one line.
     """
+    for parent_pid in sys.argv[2:]:
+        end_with_parent(int(parent_pid))
     try:
         record = work(json.loads(sys.argv[1]))
     except LossZeroError as error:

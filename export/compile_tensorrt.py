@@ -9,7 +9,6 @@ dtypes of the engine; ``enabled_precisions`` no longer exists and would be ignor
 """
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.attention import set_attention
-from export.child import ChildError, answer, run_child
+from export.child import ChildError, run_child, serve
 from export.engine_request import QUANTISED, EngineFacts, EngineRequest
 from export.layer_types import precision_of
 from export.quantising import exporting, import_modelopt, quantise
@@ -276,4 +275,4 @@ def build_in_child(request: EngineRequest) -> EngineFacts:
 
 
 if __name__ == "__main__":
-    answer(asdict(build(EngineRequest(**json.loads(sys.argv[1])))))
+    serve(lambda request: asdict(build(EngineRequest(**request))))

@@ -1,7 +1,9 @@
 """Signals: the first asks to finish what is under way, the second ends the process at once."""
 
+import ctypes
 import os
 import signal
+import sys
 from contextlib import suppress
 from types import FrameType, TracebackType
 
@@ -13,12 +15,27 @@ _CODES: dict[str, ExitCode] = {
     "SIGTERM": ExitCode.SIGTERM,
     "SIGHUP": ExitCode.SIGHUP,
 }
+# Of linux/prctl.h: which signal a process gets when its parent ends.
+_PR_SET_PDEATHSIG = 1
 STOP_CODES: tuple[ExitCode, ...] = tuple(_CODES.values())
 
 
 def stop_signals() -> list[signal.Signals]:
     """Return the signals that ask for a stop on this system."""
     return [signal.Signals[name] for name in _CODES if hasattr(signal, name)]
+
+
+def end_with_parent(parent_pid: int) -> None:
+    """Let the kernel end this process when its parent ends, however that ends; Linux alone can.
+
+    Args:
+        parent_pid: Whose end it is; this process ends at once if that one is gone already.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        os._exit(1)
 
 
 class StopSwitch:

@@ -6,10 +6,6 @@ a forked process would inherit threads and accelerator state that do not survive
 the training, however it ends.
 """
 
-import ctypes
-import os
-import signal
-import sys
 from collections.abc import Generator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -22,6 +18,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from losszero_rt.errors import LossZeroError
+from losszero_rt.stopping import end_with_parent
 from train.batch import Batch
 from train.datasets.picture_set import CACHE_BYTES_MAX, PictureSet
 from train.sampling import Sampler
@@ -29,8 +26,6 @@ from train.stopping import signals_held
 from train.team import Team
 
 PREFETCHED = 2
-# Of linux/prctl.h: which signal a process gets when its parent ends.
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -119,9 +114,5 @@ def _end_with_parent() -> None:
     this; elsewhere torch's look has to do.
     """
     parent = parent_process()
-    if parent is None or sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # It may have been killed just before.
-    if os.getppid() != parent.pid:
-        os._exit(1)
+    if parent is not None and parent.pid is not None:
+        end_with_parent(parent.pid)

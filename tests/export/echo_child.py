@@ -1,14 +1,17 @@
-"""A child for :mod:`export.child`: echoes, fails, or dies, as it is told."""
+"""A child for :mod:`export.child`: echoes, fails, hangs or dies, as it is told."""
 
-import json
 import os
 import signal
 import sys
+import time
+from pathlib import Path
+from typing import Any
 
-from export.child import answer
+from export.child import serve
 
-if __name__ == "__main__":
-    request = json.loads(sys.argv[1])
+
+def work(request: dict[str, Any]) -> dict[str, Any]:
+    """Do as told."""
     print("noise on the way")
     if request.get("fails"):
         sys.exit(f"warnings before\n{request['fails']}")
@@ -16,4 +19,11 @@ if __name__ == "__main__":
         sys.exit(9)
     if request.get("killed"):
         os.kill(os.getpid(), signal.SIGKILL)
-    answer(request)
+    if request.get("hangs"):
+        Path(request["hangs"]).write_text(str(os.getpid()))
+        time.sleep(300)
+    return request
+
+
+if __name__ == "__main__":
+    serve(work)

@@ -1,6 +1,12 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
 import pytest
 
-from export.child import ChildError, run_child
+from export.child import ROOT, ChildError, run_child
+from tests.waiting import until
 
 ECHO = "tests.export.echo_child"
 
@@ -27,3 +33,15 @@ def test_a_child_that_somebody_ends_is_told_by_the_signal() -> None:
 def test_a_child_that_takes_too_long_is_ended() -> None:
     with pytest.raises(ChildError, match="not done within 0 s"):
         run_child(ECHO, {}, timeout_s=0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_a_child_ends_with_an_export_that_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    code = f"from export.child import run_child; run_child({ECHO!r}, {{'hangs': {str(told)!r}}}"
+    parent = subprocess.Popen([sys.executable, "-c", f"{code}, timeout_s=300)"], cwd=ROOT)
+    until(lambda: told.exists() and told.read_text() != "")
+    child = psutil.Process(int(told.read_text()))
+    parent.kill()
+    parent.wait()
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
