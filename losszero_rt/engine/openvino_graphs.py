@@ -121,9 +121,11 @@ def require_offered(bundle: Bundle, asked: Precision) -> None:
 
     Raises:
         ModelError: If it cannot; says whether the CPU or the bundle is what lacks it, or what
-            the export found wrong with it.
+            the export found wrong with it, or that it was not there to be proved at export.
     """
     offered = offered_precisions(bundle)
+    if recorded := bundle.parity.get(ENGINE, {}).get("precisions"):
+        offered = tuple(precision for precision in offered if precision in recorded)
     if asked in offered:
         return
     lacking = f"which {bundle.path} holds no graph for"
@@ -133,6 +135,8 @@ def require_offered(bundle: Bundle, asked: Precision) -> None:
         lacking = f"in which this network is another one: {left_out_of(bundle)[asked]}"
     elif precision_limit(bundle) in FLOAT_LIMITS:
         lacking = f"but {bundle.path} was exported with --precision {precision_limit(bundle)}"
+    elif asked in offered_precisions(bundle):
+        lacking = f"in which {bundle.path} is not proved: the CPU of its export may not have had it"
     raise ModelError(
         f"precision {asked} was asked for, {lacking}",
         accepted=f"precisions: auto, {', '.join(offered)}",

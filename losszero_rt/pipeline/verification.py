@@ -20,7 +20,7 @@ from losszero_rt.engine import (
     open_engine,
     open_model,
 )
-from losszero_rt.engine.openvino_graphs import holds, offered_precisions
+from losszero_rt.engine.openvino_graphs import holds, proved_precisions
 from losszero_rt.errors import LossZeroError, ModelError, clean_text
 from losszero_rt.ride import Ride, RideSpec
 
@@ -174,7 +174,7 @@ def _agreement_check(bundle: Bundle, engine: str) -> Check:
     if why != "fits":
         return Check(what=what, found=f"not compared with the network here: {why}", tried=False)
     nights = [_drawn(bundle, seed=seed) for seed in range(NUM_NIGHTS)]
-    asked = offered_precisions(bundle) if engine == "openvino" else ("auto",)
+    asked = proved_precisions(bundle) if engine == "openvino" else ("auto",)
     try:
         _, truth = _labels_of(bundle, "eager", nights, precision="fp32")
         found = [_labels_of(bundle, engine, nights, precision=precision) for precision in asked]

@@ -62,6 +62,15 @@ def test_what_was_left_out_is_not_run_by_name_either(exact: Bundle) -> None:
         open_engine(exact, name="openvino", options=EngineOptions(precision="bf16", threads=1))
 
 
+@HAS_BF16
+def test_what_was_not_there_to_be_proved_is_not_run_by_name(bare: Bundle, exact: Bundle) -> None:
+    """As on a CPU that has more than that of the export."""
+    wide = replace(bare, built={"openvino": {"graph": {"precision": "auto"}}}, parity=exact.parity)
+    assert proved_precisions(wide) == ("fp32",)
+    with pytest.raises(ModelError, match=r"is not proved: the CPU .*auto, fp32\. leave"):
+        open_engine(wide, name="openvino", options=EngineOptions(precision="bf16", threads=1))
+
+
 def test_bf16_is_what_the_cpu_has_of_it_and_fp32(bundle: Bundle) -> None:
     assert bundle.built["openvino"]["graph"]["precision"] == "bf16"
     assert offered_precisions(bundle) == capable_precisions()
