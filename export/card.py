@@ -1,29 +1,28 @@
-"""The model card: what a person should know before trusting a bundle."""
+"""The model card: what a person should know before trusting a bundle.
 
+It says nothing that the bundle does not: what else is known of a model comes as notes.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from export.credits import trained_on
 from losszero_rt.bundle import Bundle
-
-# What is known of the sources that the training names; the licences ask for these words.
-SOURCES = {
-    "night_ride": (
-        "Motorcycle Night Ride (Acme AI Ltd. et al., Kaggle 2022, DOI 10.34740/KAGGLE/DSV/4208825),"
-        " CC BY 4.0, modified: re-sampled, masks reconstructed"
-    ),
-    "comma10k": "comma10k (Copyright comma.ai), MIT",
-    "rides": "night rides drawn by losszero-rt itself, Apache-2.0",
-}
-ENCODER = "EfficientNet-Lite0 ImageNet weights, Apache-2.0"
+from losszero_rt.data_record import seen_in
+from losszero_rt.errors import printable
+from losszero_rt.network.mask_rcnn_split import is_split
+from losszero_rt.preprocess import STRETCH_TOLERANCE
 
 _CARD = """# {name}
 
-Semantic segmentation of night motorcycle rides into {num_classes} classes: {classes}.
+Semantic segmentation into {num_classes} classes: {classes}.
 
 | | |
 | --- | --- |
 | network | {architecture}, encoder {encoder}, {decoder_channels} decoder channels |
-| input | {height}x{width} RGB (height x width), the whole picture |
-| output | labels {labels_height}x{labels_width}: bilinear logits, argmax |
+| input | {height}x{width} RGB (height x width): the whole picture, {fitted} |
+| output | labels {labels_height}x{labels_width}: {output} |
 | weights | fp16 in `weights.safetensors`; licence {licence} |
 | checkpoint | sha256 {source} |
 | made with | {versions} |
@@ -44,12 +43,13 @@ Attribution: {attribution}
 
 ## Limits
 
-- Meant for forward views from a motorcycle at night. Pictures from a car or by day were a small
-  part of what it saw.
-- The validation set is small and shares bikes and rides with the training set: the scores say
-  how well the network does on more of the same, and their intervals are wide.
-- Thin and far lane marks are the weakest class. {last_words}
+- Meant for pictures like those that it was trained on. Of others expect less.
+{limits}
+- {last_words}
 {notes}"""
+_LOGITS = "bilinear logits, argmax"
+_OBJECTS = "the objects that it finds, painted into logits, argmax"
+_SPECIAL = re.compile(r"([\\`*<>\[\]|])")
 # Of the limits that every card names; what follows are notes.
 _LAST_WORDS = "Nothing here is fit to steer or warn by."
 
@@ -58,9 +58,9 @@ def write_card(bundle: Bundle, *, parity: dict[str, Any], notes: str = "") -> st
     """Return the card of a bundle as Markdown; ``notes`` are more lines under the limits."""
     spec = bundle.network_spec
     return _CARD.format(
-        name=bundle.name,
+        name=plain(bundle.name),
         num_classes=spec.num_classes,
-        classes=", ".join(bundle.classmap.names),
+        classes=plain(", ".join(bundle.classmap.names)),
         architecture=spec.architecture,
         encoder=spec.encoder,
         decoder_channels=spec.decoder_channels,
@@ -68,13 +68,16 @@ def write_card(bundle: Bundle, *, parity: dict[str, Any], notes: str = "") -> st
         width=bundle.input_spec.size[1],
         labels_height=bundle.labels_size[0],
         labels_width=bundle.labels_size[1],
-        licence=bundle.licence,
-        source=bundle.source_sha256,
+        fitted=f"stretched by up to {STRETCH_TOLERANCE:.0%}, else with black bars",
+        output=_OBJECTS if is_split(spec) else _LOGITS,
+        licence=plain(bundle.licence),
+        source=plain(bundle.source_sha256),
         versions=", ".join(f"{name} {version}" for name, version in bundle.versions.items()),
         data=_data_text(bundle.data),
-        attribution=bundle.attribution,
+        attribution=plain(bundle.attribution),
         scores=_scores_text(bundle.scores),
         parity=_parity_text(parity) + _ranges_text(bundle),
+        limits="\n".join(f"- {limit}" for limit in _limits(bundle)),
         last_words=_LAST_WORDS,
         notes=notes,
     )
@@ -85,34 +88,50 @@ def read_notes_of(card: str) -> str:
     return card.partition(f"{_LAST_WORDS}\n")[2]
 
 
-def attribution_of(data: dict[str, Any]) -> str:
-    """Return whom the licences of the training data ask to name."""
-    trained = data.get("train", {})
-    return "; ".join([ENCODER, *(SOURCES[name] for name in SOURCES if trained.get(name))])
+def plain(text: str) -> str:
+    """Return a text as Markdown that shows it, on one line, whatever a stranger put into it."""
+    return _SPECIAL.sub(r"\\\1", printable(text))
 
 
-def _data_text(data: Any) -> str:
-    trained = data.get("train", {})
-    rows = [f"- {name}: {count} pictures" for name, count in trained.items()]
+def _data_text(data: Mapping[str, Any]) -> str:
+    rows = [f"- {plain(name)}: {num} pictures" for name, num in trained_on(data).items()]
     return "\n".join(rows) or "Not recorded."
+
+
+def _limits(bundle: Bundle) -> Iterator[str]:
+    """Yield what the scores of a bundle cannot tell."""
+    scores = bundle.scores
+    if not scores:
+        yield "Nobody scored it: whether it finds anything at all is not known."
+        return
+    yield (
+        f"Scored on {scores['n']} pictures. How wide the intervals are tells how much of it is "
+        "chance; other places, nights and cameras are not in them."
+    )
+    if seen_in(bundle.data) is None:
+        yield "Whether it was trained on some of these is not recorded."
+    known = {name: iou for name, iou in scores["class_iou"].items() if iou is not None}
+    if absent := [name for name in scores["class_iou"] if name not in known]:
+        yield f"Nothing is known of {plain(', '.join(absent))}: no pixel of it was scored."
+    worst = min(known, key=lambda name: float(known[name]))
+    yield f"Its weakest class is {plain(worst)} (IoU {_score(known[worst])})."
 
 
 def _scores_text(scores: Any) -> str:
     if not scores:
         return "Not measured."
-    low, high = scores["miou_ci95"]
     rows = [
-        f"| {name} | {_score(iou)} | {' to '.join(map(_score, scores['class_iou_ci95'][name]))} |"
+        f"| {plain(name)} | {_score(iou)} | {_span(scores['class_iou_ci95'][name])} |"
         for name, iou in scores["class_iou"].items()
     ]
     return "\n".join(
         [
-            f"On {scores['dataset']}, n = {scores['n']} pictures, at the size of the masks, "
+            f"On {plain(scores['dataset'])}, n = {scores['n']} pictures, at the size of the masks, "
             "eager fp32. The intervals are 95 % bootstrap intervals over pictures.",
             "",
             "| class | IoU | 95 % |",
             "| --- | --- | --- |",
-            f"| **mean** | **{_score(scores['miou'])}** | {_score(low)} to {_score(high)} |",
+            f"| **mean** | **{_score(scores['miou'])}** | {_span(scores['miou_ci95'])} |",
             *rows,
         ]
     )
@@ -126,7 +145,8 @@ def _parity_text(parity: dict[str, Any]) -> str:
     for name, record in parity.items():
         # The weights are compared with the checkpoint's, and know one precision alone.
         for precision, found in record.get("precisions", {"fp32": record}).items():
-            what = f"{name} (on {found['compared_on']})" if "compared_on" in found else name
+            known = found.get("compared_on")
+            what = plain(f"{name} (on {known})" if known else name)
             worst = max(found["class_points"].values(), key=abs)
             rows.append(
                 f"| {what} | {precision} | {found['label_agreement']:.4%} "
@@ -149,9 +169,13 @@ def _ranges_text(bundle: Bundle) -> str:
         return ""
     return (
         f"\n\nRanges of int8 were measured on {facts['calibration']} pictures of "
-        f"{facts['calibration_set']} (sha256 {facts['calibration_sha256']}), none of which is "
-        "among those above."
+        f"{plain(facts['calibration_set'])} (sha256 {facts['calibration_sha256']}), none of which "
+        "is among those above."
     )
+
+
+def _span(interval: Sequence[float | None]) -> str:
+    return " to ".join(map(_score, interval))
 
 
 def _score(value: float | None) -> str:

@@ -24,6 +24,7 @@ from export.trace import LogitsGraph
 from losszero_rt.bundle import Bundle
 from losszero_rt.errors import ModelError
 from losszero_rt.network import upsample_logits
+from losszero_rt.preprocess import STRETCH_TOLERANCE
 
 if TYPE_CHECKING:
     import onnx
@@ -182,12 +183,16 @@ def metadata_of(bundle: Bundle) -> dict[str, str]:
         "name": bundle.name,
         "classes": json.dumps(list(bundle.classmap.names)),
         "colours": json.dumps([list(colour) for colour in bundle.classmap.colours]),
+        "background_id": json.dumps(bundle.classmap.background_id),
+        "ignored_id": json.dumps(bundle.classmap.ignored_id),
         "preprocessing": json.dumps(
             {
                 "size": list(spec.size),
                 "layout": "NHWC",
                 "dtype": "uint8",
                 "channels": spec.channels,
+                "resize": "the whole picture, averaged down; stretched where its shape is off by "
+                f"at most {STRETCH_TOLERANCE:.0%}, else centred between black bars",
                 "mean": list(spec.mean),
                 "std": list(spec.std),
                 "normalised": "inside the graph",

@@ -1,5 +1,6 @@
 """What an export is asked to do: one frozen value."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,6 +17,8 @@ EXPORT_PRECISIONS: tuple[ExportPrecision, ...] = get_args(ExportPrecision)
 OPENVINO_PRECISIONS = ("auto", "fp32", "bf16", "int8")
 ONNX_PRECISIONS = ("auto", "fp32")
 BATCH_MAX = 64
+# Hears how an export goes, a line at a time.
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

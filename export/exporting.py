@@ -11,10 +11,10 @@ import losszero_rt
 from export import openvino_parity
 from export.card import write_card
 from export.compile_openvino import cams_size_of, convert_graph, save_graph, with_labels
-from export.config import ExportConfig
+from export.config import ExportConfig, Say
 from export.gate import GateRequest
 from export.int8_graphs import add_int8, settle_int8
-from export.labelled import LabelledPicture, check_values, read_labelled
+from export.labelled import LabelledPicture
 from export.origin import (
     data_of,
     digest_of_checkpoint,
@@ -26,9 +26,9 @@ from export.origin import (
 )
 from export.portable import add_portable, prove_portable, settle_portable
 from export.provenance import provenance_of
+from export.scored import read_scored, warn_of_low_score
 from export.split_export import check_split, save_parts
 from export.tensorrt_engines import (
-    Say,
     add_engines,
     prove_engines,
     settle_engines,
@@ -86,10 +86,8 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
     int8 = settle_int8(config, say=say) if whole else None
     notes = read_notes(config.notes) if config.notes else notes_of(origin)
     with new_bundle_folder(config.out, force=config.force, say=say) as folder:
-        pictures = []
-        if config.labelled:
-            pictures = read_labelled(config.labelled, split=config.split)
-            check_values(pictures, classes=origin.classmap, folder=config.labelled)
+        scored = read_scored(config, classes=origin.classmap, data=data_of(origin), say=say)
+        pictures = scored.pictures
         network = store_weights(origin, folder / WEIGHTS_NAME)
         bundle = seal(_describe(config, origin, folder, pictures=pictures))
         graph = LogitsGraph(network, spec=origin.input_spec).eval()
@@ -101,10 +99,10 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
             bundle = add_int8(bundle, int8, insist=config.precision == "int8", say=say)
         if "tensorrt" in engines:
             bundle = add_engines(bundle, config=config, say=say)
-        bundle, parity = _prove(bundle, config, say=say)
+        bundle, parity = _prove(bundle, config, dataset=scored.dataset, say=say)
         if pictures:
-            dataset = _dataset_name(config)
-            bundle, record = score_weights(bundle, origin, pictures, dataset=dataset)
+            bundle, record = score_weights(bundle, origin, scored)
+            warn_of_low_score(bundle.scores["miou"], known=origin.scores, say=say)
             parity[WEIGHTS] = record
             (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
         card = write_card(bundle, parity=parity if pictures else {}, notes=notes)
@@ -130,14 +128,13 @@ def _add_openvino(bundle: Bundle, graph: LogitsGraph, *, limit: str) -> Bundle:
 
 
 def _prove(
-    bundle: Bundle, config: ExportConfig, *, say: Say
+    bundle: Bundle, config: ExportConfig, *, dataset: str, say: Say
 ) -> tuple[Bundle, dict[str, dict[str, Any]]]:
     """Compare every graph with the network, each in a fresh process.
 
     Returns:
         The bundle, which now says what its graphs run in, and the parity record.
     """
-    dataset = _dataset_name(config)
     parity: dict[str, dict[str, Any]] = {}
     built = dict(bundle.built)
     request = GateRequest(
@@ -241,8 +238,3 @@ def _describe(
         attribution=attribution,
         provenance=provenance_of(data, pictures),
     )
-
-
-def _dataset_name(config: ExportConfig) -> str:
-    name = config.labelled.resolve().name if config.labelled else ""
-    return f"{name}/{config.split}" if config.split else name

@@ -1,13 +1,12 @@
 """Whether an export makes an int8 graph for OpenVINO, of what, and where it goes in the bundle."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from export.calibration import read_calibration
 from export.child import ChildError, run_child
-from export.config import ExportConfig
+from export.config import ExportConfig, Say
 from export.labelled import read_labelled
 from losszero_rt.bundle import Bundle, seal
 from losszero_rt.engine.openvino_facts import multiplies_int8
@@ -20,7 +19,6 @@ STEM = "model-int8"
 INSTALL = "pip install -e '.[export]'"
 TRAIN_SPLIT = "train"
 
-Say = Callable[[str], None]
 _ACCEPTED = (
     "--calibration FOLDER with images/ and masks/, or --labelled FOLDER whose manifest.json has "
     "rows of the split train; pictures that are scored do not count"

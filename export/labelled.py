@@ -25,11 +25,13 @@ class LabelledPicture:
         pixels_HWC: uint8 RGB (H, W, 3).
         labels_HW: uint8 class ids (H, W).
         name: The mask's file, for messages; empty where there is none.
+        image: The name of the picture's file, without its folder; empty where there is none.
     """
 
     pixels_HWC: np.ndarray
     labels_HW: np.ndarray
     name: str = ""
+    image: str = ""
 
 
 def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
@@ -65,7 +67,10 @@ def _read_pair(image: Path, mask: Path) -> LabelledPicture:
             accepted=f"8-bit class ids of the image's size {pixels_BGR.shape[:2]}",
         )
     return LabelledPicture(
-        pixels_HWC=cv2.cvtColor(pixels_BGR, cv2.COLOR_BGR2RGB), labels_HW=labels_HW, name=str(mask)
+        pixels_HWC=cv2.cvtColor(pixels_BGR, cv2.COLOR_BGR2RGB),
+        labels_HW=labels_HW,
+        name=str(mask),
+        image=image.name,
     )
 
 

@@ -5,17 +5,17 @@ way already: they are copied byte for byte, and what is known of how they differ
 checkpoint's goes with them to every bundle that is scored.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.card import attribution_of, read_notes_of
+from export.card import read_notes_of
 from export.config import ExportConfig
+from export.credits import attribution_of
 from export.folding import fold_normalisation
-from export.labelled import LabelledPicture
 from export.parity import compare, judge_eager
 from export.rounding import halve_kernels, ride_values, round_kernels
+from export.scored import ScoredSet
 from losszero_rt.bundle import (
     CARD_NAME,
     MANIFEST_NAME,
@@ -129,15 +129,14 @@ def write_weights(network: "nn.Module", path: Path) -> None:
 
 
 def score_weights(
-    bundle: Bundle, origin: Model, pictures: Sequence[LabelledPicture], *, dataset: str
+    bundle: Bundle, origin: Model, scored: ScoredSet
 ) -> tuple[Bundle, dict[str, Any]]:
     """Score the network, and say how far its weights are from those that were trained.
 
     Args:
         bundle: Sealed, with the weights.
         origin: What they come from.
-        pictures: What to score on.
-        dataset: What to call them.
+        scored: What to score on.
 
     Returns:
         The bundle with its scores, and the weights' entry of the parity record. Of weights that
@@ -147,8 +146,9 @@ def score_weights(
         ModelError: If the weights of either cannot be read, or those of a bundle have other scores
             than it says, on the same pictures.
     """
+    pictures = scored.pictures
     verdict = judge_eager(bundle, pictures)
-    bundle = replace(bundle, scores={**verdict.scores.as_dict(), "dataset": dataset})
+    bundle = replace(bundle, scores={**verdict.scores.as_dict(), "dataset": scored.dataset})
     if isinstance(origin, Bundle):
         _demand_known_score(bundle, origin)
     head = {**bundle.parity_head(WEIGHTS), "source_sha256": bundle.source_sha256}
@@ -206,7 +206,7 @@ def rights_of(origin: Model, *, licence: str) -> tuple[str, str]:
         ModelError: If a bundle has no licence.
     """
     if isinstance(origin, TrainedModel):
-        return licence or LICENCE, attribution_of(data_of(origin))
+        return licence or LICENCE, attribution_of(data_of(origin), spec=origin.network_spec)
     if not (licence or origin.licence):
         raise ModelError(
             f"{origin.path} names no licence", accepted="bundles that do", remedy="--licence NAME"

@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from export import compile_onnx, onnx_parity
-from export.config import ExportConfig
+from export.config import ExportConfig, Say
 from export.gate import GateRequest
-from export.tensorrt_engines import Say
 from export.trace import LogitsGraph
 from losszero_rt.bundle import Bundle, seal
 from losszero_rt.bundle.parity_rules import fault_of, run_faults

@@ -1,12 +1,11 @@
 """TensorRT engines of a bundle: whether they can be built here, building and proving them."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from export.compile_tensorrt import build_in_child
-from export.config import ExportConfig
+from export.config import ExportConfig, Say
 from export.engine_request import EngineRequest
 from export.quantising import check_precision
 from export.tensorrt_parity import ProofRequest, prove_in_child
@@ -18,7 +17,6 @@ from losszero_rt.errors import ModelError
 from losszero_rt.network.mask_rcnn_split import HEADS, Part, is_split, num_regions
 
 Built = Literal["openvino", "tensorrt"]
-Say = Callable[[str], None]
 
 
 def settle_engines(config: ExportConfig, *, say: Say) -> tuple[Built, ...]:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from losszero_rt.checkpoint import Checkpoint, load_network, write_checkpoint
+from losszero_rt.data_record import SEEN_KEY, seen_in, seen_record
 from losszero_rt.errors import ModelError
 from losszero_rt.network import build_network
 from train.datasets.picture import LabelledPicture
 from train.evaluate import score
-from train.seen import SEEN_KEY, seen_in, seen_record
 from train.shifting import shift_logits, shifted_data
 
 

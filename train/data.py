@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from losszero_rt.data_record import ENCODER_KEY, digests_of, seen_record
 from losszero_rt.errors import InputError
 from train.config import SourceName
 from train.datasets.picture import LabelledPicture
 from train.datasets.picture_set import names_of
-from train.seen import digests_of, names_digest, seen_record
+from train.seen import names_digest
 
 # Drawn by us: whoever scores them knows which seeds are for training.
 _DRAWN = "rides"
@@ -26,6 +27,8 @@ class Data:
         split_version: Digest of the split and of the files it was made for; empty if unknown.
         earlier: Digests of the pictures that the weights it starts from were trained on; None if
             these are unknown.
+        encoder_weights: Where the encoder of the weights that it starts from began: a word of
+            the recipe, or the name of a file; empty if unknown.
     """
 
     sources: Mapping[SourceName, Sequence[LabelledPicture]]
@@ -34,6 +37,7 @@ class Data:
     versions: tuple[str, ...] = ()
     split_version: str = ""
     earlier: frozenset[str] | None = frozenset()
+    encoder_weights: str = ""
 
     def __post_init__(self) -> None:
         for name, pictures in (("val", self.val), ("train_probe", self.train_probe)):
@@ -47,7 +51,9 @@ class Data:
         """Return the counts for the checkpoint's record, and what its weights have seen."""
         counts = {str(name): len(pictures) for name, pictures in self.sources.items()}
         version = {"version": self.split_version} if self.split_version else {}
-        return {"train": counts, "val": len(self.val), **version, **seen_record(self._seen())}
+        began = {ENCODER_KEY: self.encoder_weights} if self.encoder_weights else {}
+        seen = seen_record(self._seen())
+        return {"train": counts, "val": len(self.val), **began, **version, **seen}
 
     def _seen(self) -> frozenset[str] | None:
         if self.earlier is None:

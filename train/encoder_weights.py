@@ -32,6 +32,11 @@ _HEAD_PREFIXES = ("_conv_head", "_bn1", "_fc")
 _PREFIXES = ("", "encoder.", "image_encoder.", "backbone.body.", "backbone.", "model.", "module.")
 
 
+def name_of(source: str) -> str:
+    """Return what a record says of a source; of a file its name, not where it lies."""
+    return source if source in (NONE, HUB, OFFLINE) else Path(source).name
+
+
 def load_encoder_weights(network: nn.Module, *, source: str, spec: NetworkSpec) -> None:
     """Put pretrained weights into a network's encoder; the rest stays as it is.
 

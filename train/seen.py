@@ -7,21 +7,18 @@ is told by the split file beside it; else nobody knows.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from losszero_rt.checkpoint import read_checkpoint
+from losszero_rt.data_record import digests_of, seen_in
 from losszero_rt.errors import LossZeroError
 from train.datasets.splits import Split, read_split
 
-SEEN_KEY = "seen"
 SPLIT_NAME = "split.json"
 STATE_PATH = "state/state.json"
-# Beyond this many a record would outgrow what may be read: then they count as unknown.
-DIGESTS_MAX = 50_000
-_DIGITS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +49,6 @@ class Overlap:
             "by_split": self.by_split,
             "text": str(self),
         }
-
-
-def digests_of(names: Iterable[str]) -> frozenset[str]:
-    """Return what stands for the names of pictures in a record."""
-    return frozenset(hashlib.sha256(name.encode()).hexdigest()[:_DIGITS] for name in names)
-
-
-def seen_record(digests: Collection[str] | None) -> dict[str, str]:
-    """Return what a checkpoint's data record says of these digests; nothing if unknown."""
-    if digests is None or len(digests) > DIGESTS_MAX:
-        return {}
-    return {SEEN_KEY: " ".join(sorted(digests))}
-
-
-def seen_in(data: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the digests that a checkpoint's data record holds; None if it holds none."""
-    text = data.get(SEEN_KEY)
-    return frozenset(text.split()) if isinstance(text, str) else None
 
 
 def overlap_with(folder: Path, *, names: Collection[str]) -> Overlap:

@@ -8,14 +8,17 @@ import pytest
 from click.testing import CliRunner
 
 from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
+from losszero_rt.data_record import ENCODER_KEY, SEEN_KEY, digests_of, seen_record
 from train import recipes
 from train.__main__ import main
 from train.averaging import average_checkpoints
+from train.commands.training_data import started_from
 from train.config import TrainConfig
 from train.data import Data
 from train.datasets import LabelledPicture
+from train.encoder_weights import name_of
 from train.loop import train
-from train.seen import SEEN_KEY, Overlap, digests_of, names_digest, overlap_with, seen_record
+from train.seen import Overlap, names_digest, overlap_with
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +74,16 @@ def test_a_mean_has_seen_what_any_of_its_parts_has_seen(
     forget(folders[1])
     average_checkpoints(folders, out=tmp_path / "half", val=pictures[3:])
     assert overlap_with(tmp_path / "half", names=NAMES).seen is None
+
+
+def test_where_the_encoder_began_goes_with_the_weights(
+    config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    assert ENCODER_KEY not in data.summary()
+    train(config, data=replace(data, encoder_weights="imagenet"), out=tmp_path / "a", say=str)
+    assert read_checkpoint(tmp_path / "a" / "last").data[ENCODER_KEY] == "imagenet"
+    assert started_from(tmp_path / "a" / "last", data=data)[1].encoder_weights == "imagenet"
+    assert [name_of(one) for one in ("none", "/home/me/sam.pth")] == ["none", "sam.pth"]
 
 
 def test_rendered_rides_are_not_recorded(data: Data, pictures: list[LabelledPicture]) -> None:

@@ -8,12 +8,13 @@ from click.testing import CliRunner
 from benchmarks.options import ROOT
 from losszero_rt.checkpoint import Checkpoint, load_network, write_checkpoint
 from losszero_rt.classmap import NIGHT_RIDE
+from losszero_rt.data_record import digests_of, seen_record
 from losszero_rt.errors import UsageError
 from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.preprocess import InputSpec
 from train.__main__ import main
 from train.lineage import read_lineage
-from train.seen import digests_of, overlap_with, seen_record
+from train.seen import overlap_with
 from train.sweep import config_for
 from train.sweep_file import read_sweep
 

@@ -1,0 +1,58 @@
+"""Whom to name for a model's weights: sources of its data, and where its encoder began."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from losszero_rt.data_record import ENCODER_KEY
+from losszero_rt.network import NetworkSpec
+
+# What is known of the sources that the training names; the licences ask for these words.
+SOURCES = {
+    "night_ride": (
+        "Motorcycle Night Ride (Acme AI Ltd. et al., Kaggle 2022, DOI 10.34740/KAGGLE/DSV/4208825),"
+        " CC BY 4.0, modified: re-sampled, masks reconstructed"
+    ),
+    "comma10k": "comma10k (Copyright comma.ai), MIT",
+    "rides": "night rides drawn by losszero-rt itself, Apache-2.0",
+}
+# Published ImageNet weights whose licence is known, by encoder.
+ENCODERS = {
+    "tu-tf_efficientnet_lite0": "EfficientNet-Lite0 ImageNet weights, Apache-2.0",
+    "mit_b0": "SegFormer MiT-B0 ImageNet weights, NVIDIA Source Code License (non-commercial)",
+    "mit_b2": "SegFormer MiT-B2 ImageNet weights, NVIDIA Source Code License (non-commercial)",
+}
+
+
+def attribution_of(data: Mapping[str, Any], *, spec: NetworkSpec) -> str:
+    """Return whom the licences of the training data and of the encoder's weights ask to name.
+
+    Args:
+        data: What a checkpoint says that it was trained on.
+        spec: Its network.
+    """
+    return "; ".join([*_encoder_credit(data, spec), *_data_credits(data)])
+
+
+def trained_on(data: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of training pictures by source; empty where none is recorded."""
+    counts = data.get("train")
+    if not isinstance(counts, Mapping):
+        return {}
+    return {str(name): num for name, num in counts.items() if type(num) is int}
+
+
+def _encoder_credit(data: Mapping[str, Any], spec: NetworkSpec) -> Iterator[str]:
+    source = str(data.get(ENCODER_KEY, ""))
+    if not source:
+        yield f"encoder {spec.encoder}: whether it began with published weights is not recorded"
+    elif source.startswith("imagenet"):
+        other = f"ImageNet weights of {spec.encoder}, under the licence that these came with"
+        yield ENCODERS.get(spec.encoder, other)
+    elif source != "none":
+        yield f"encoder weights of the file {source}, under the licence that these came with"
+
+
+def _data_credits(data: Mapping[str, Any]) -> Iterator[str]:
+    for name, num in trained_on(data).items():
+        if num:
+            yield SOURCES.get(name, f"{name}, under the licence that these pictures came with")

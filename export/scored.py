@@ -1,0 +1,94 @@
+"""The pictures that a bundle is scored on, and what a score on them cannot tell."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from export.config import ExportConfig, Say
+from export.labelled import LabelledPicture, check_values, read_labelled
+from losszero_rt.classmap import ClassMap
+from losszero_rt.data_record import digests_of, seen_in
+
+# A class with fewer labelled pixels than this is told by chance.
+CLASS_PIXELS_MIN = 1000
+# Below this share of the mean IoU that the training measured itself, something else is wrong.
+KNOWN_SHARE_MIN = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoredSet:
+    """What scores and parity are measured on.
+
+    Attributes:
+        pictures: Labelled pictures; none where the bundle stays unverified.
+        dataset: What to call them; also says how many of them the weights were trained on.
+    """
+
+    pictures: Sequence[LabelledPicture] = field(default_factory=tuple)
+    dataset: str = ""
+
+
+def read_scored(
+    config: ExportConfig, *, classes: ClassMap, data: Mapping[str, Any], say: Say
+) -> ScoredSet:
+    """Read the pictures of ``--labelled``, and say what they cannot tell.
+
+    Args:
+        config: Names the folder.
+        classes: Those of the network.
+        data: What the weights were trained on.
+        say: Hears of pictures that were trained on, and of classes that hardly occur.
+
+    Raises:
+        InputError: If a picture cannot be read, or its mask holds no classes of the network.
+    """
+    if config.labelled is None:
+        return ScoredSet()
+    pictures = read_labelled(config.labelled, split=config.split)
+    check_values(pictures, classes=classes, folder=config.labelled)
+    name = config.labelled.resolve().name
+    dataset = f"{name}/{config.split}" if config.split else name
+    if rare := list(_rare(pictures, classes)):
+        say(f"nothing is proved of {', '.join(rare)}: {dataset} hardly shows it")
+    num_seen = _num_seen(pictures, data)
+    if num_seen:
+        dataset += f" ({num_seen} of {len(pictures)} trained on)"
+        say(
+            f"{num_seen} of these {len(pictures)} pictures were trained on, so scores on them "
+            "flatter: --split takes some rows of manifest.json"
+        )
+    return ScoredSet(pictures=pictures, dataset=dataset)
+
+
+def warn_of_low_score(found: float, *, known: Mapping[str, Any], say: Say) -> None:
+    """Say so if a mean IoU is so far below the known one that masks or pictures must be others.
+
+    Args:
+        found: Mean IoU on the labelled pictures.
+        known: Scores that came with the weights; may be empty.
+        say: Hears of it.
+    """
+    before = known.get("miou")
+    if isinstance(before, float) and found < KNOWN_SHARE_MIN * before:
+        say(
+            f"mean IoU {found:.3f} on these pictures, {before:.3f} came with the weights: are "
+            "these masks of the same classes, and upright?"
+        )
+
+
+def _rare(pictures: Sequence[LabelledPicture], classes: ClassMap) -> Iterator[str]:
+    counts: Counter[int] = Counter()
+    for picture in pictures:
+        values, nums = np.unique(picture.labels_HW, return_counts=True)
+        counts.update(dict(zip(values.tolist(), nums.tolist(), strict=True)))
+    for class_id, name in enumerate(classes.names):
+        if counts[class_id] < CLASS_PIXELS_MIN:
+            yield f"{name} ({counts[class_id]} pixels)"
+
+
+def _num_seen(pictures: Sequence[LabelledPicture], data: Mapping[str, Any]) -> int:
+    seen = seen_in(data)
+    return len(digests_of(picture.image for picture in pictures) & seen) if seen else 0

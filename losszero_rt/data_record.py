@@ -1,0 +1,34 @@
+"""What a model's record says of the data behind its weights, in words train and export share.
+
+The pictures they were trained on are kept as a digest of each name: no score on these may pass
+for one on new pictures, neither in a comparison nor in a bundle.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+# Where the encoder began: a word of the training's --encoder-weights, or the name of a file.
+ENCODER_KEY = "encoder_weights"
+SEEN_KEY = "seen"
+# Beyond this many a record would outgrow what may be read: then they count as unknown.
+DIGESTS_MAX = 50_000
+_DIGITS = 10
+
+
+def digests_of(names: Iterable[str]) -> frozenset[str]:
+    """Return what stands for the names of pictures in a record."""
+    return frozenset(hashlib.sha256(name.encode()).hexdigest()[:_DIGITS] for name in names)
+
+
+def seen_record(digests: Collection[str] | None) -> dict[str, str]:
+    """Return what a data record says of these digests; nothing if unknown."""
+    if digests is None or len(digests) > DIGESTS_MAX:
+        return {}
+    return {SEEN_KEY: " ".join(sorted(digests))}
+
+
+def seen_in(data: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the digests that a data record holds; None if it holds none."""
+    text = data.get(SEEN_KEY)
+    return frozenset(text.split()) if isinstance(text, str) else None

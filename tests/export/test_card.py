@@ -1,0 +1,78 @@
+"""A card says what its bundle says, of whatever model, and nothing else."""
+
+import re
+from dataclasses import replace
+
+from export.card import plain, write_card
+from export.credits import attribution_of
+from losszero_rt.bundle import Bundle
+from losszero_rt.classmap import ClassMap
+from losszero_rt.data_record import digests_of, seen_record
+from losszero_rt.network import NetworkSpec
+from tests.bundles import NETWORK
+
+SPACE = ClassMap(names=("ground", "free <space>"), colours=((0, 0, 0), (250, 250, 0)))
+OBJECTS = NetworkSpec(
+    architecture="mask-rcnn", encoder="resnet18", num_classes=2, decoder_channels=16
+)
+
+
+def test_a_card_of_another_job_speaks_of_no_ride(bundle: Bundle) -> None:
+    data = {"train": {"parking": 24}}
+    card = write_card(replace(bundle, classmap=SPACE, data=data, scores={}), parity={})
+    assert "2 classes: ground, free \\<space\\>." in card
+    assert "- parking: 24 pictures\n" in card
+    assert "Not measured." in card
+    assert "Nobody scored it" in card
+    for word in ("night", "ride", "motorcycle", "lane", "efficientnet"):
+        assert word not in card.replace(bundle.attribution, "").lower()
+
+
+def test_networks_of_objects_say_how_their_labels_come(bundle: Bundle) -> None:
+    assert "bilinear logits, argmax" in write_card(bundle, parity={})
+    card = write_card(replace(bundle, network_spec=OBJECTS), parity={})
+    assert "labels 64x96: the objects that it finds, painted into logits, argmax" in card
+
+
+def test_what_was_scored_is_told_with_its_limits(bundle: Bundle) -> None:
+    card = write_card(bundle, parity={})
+    assert "Scored on 4 pictures." in card
+    assert "Whether it was trained on some of these is not recorded." in card
+    assert "Its weakest class is bright (IoU " in card
+    known = replace(bundle, data={**bundle.data, **seen_record(digests_of(["7.png"]))})
+    assert "is not recorded" not in write_card(known, parity={}).partition("## Limits")[2]
+    scores = {**bundle.scores, "class_iou": {"dark": 0.9, "bright": None}}
+    card = write_card(replace(bundle, scores=scores), parity={})
+    assert "Nothing is known of bright: no pixel of it was scored." in card
+
+
+def test_texts_of_strangers_are_shown_and_not_obeyed(bundle: Bundle) -> None:
+    nasty = "a|b\n# c [d](http://e) <img src=x>`f`\x1b[31m"
+    assert plain(nasty) == r"a\|b # c \[d\](http://e) \<img src=x\>\`f\`"
+    card = write_card(
+        replace(bundle, name=nasty, licence=nasty, attribution=nasty, data={"train": {nasty: 3}}),
+        parity={},
+    )
+    assert "\n# c" not in card
+    assert not re.search(r"(?<!\\)(\[|<|`f)", card)
+
+
+def test_data_of_another_form_is_not_recorded_data(bundle: Bundle) -> None:
+    for data in ({"train": ["night_ride"]}, {"train": {"night_ride": "many"}}, {"train": 3}, {}):
+        assert "## Data\n\nNot recorded.\n" in write_card(replace(bundle, data=data), parity={})
+
+
+def test_whom_to_name_is_told_by_what_was_used() -> None:
+    lite = replace(NETWORK, encoder="tu-tf_efficientnet_lite0")
+
+    def credit(source: str, spec: NetworkSpec = NETWORK, **train: int) -> str:
+        return attribution_of({"encoder_weights": source, "train": train}, spec=spec)
+
+    assert credit("none") == ""
+    assert credit("imagenet-offline", lite) == "EfficientNet-Lite0 ImageNet weights, Apache-2.0"
+    assert credit("imagenet").startswith("ImageNet weights of resnet18, under the licence")
+    assert credit("sam_vit_b_01ec64.pth").startswith("encoder weights of the file sam_vit_b")
+    assert credit("none", comma10k=10, rides=0) == "comma10k (Copyright comma.ai), MIT"
+    assert credit("none", own=3) == "own, under the licence that these pictures came with"
+    unknown = attribution_of({}, spec=NETWORK)
+    assert unknown == ("encoder resnet18: whether it began with published weights is not recorded")
