@@ -151,7 +151,7 @@ def score_weights(
     bundle = replace(bundle, scores={**verdict.scores.as_dict(), "dataset": scored.dataset})
     if isinstance(origin, Bundle):
         _demand_known_score(bundle, origin)
-    head = {**bundle.parity_head(WEIGHTS), "source_sha256": bundle.source_sha256}
+    head = bundle.parity_head(WEIGHTS)
     if isinstance(origin, TrainedModel):
         return bundle, {**head, **compare(verdict, reference=judge_eager(origin, pictures))}
     known = origin.parity[WEIGHTS]

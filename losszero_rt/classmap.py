@@ -37,7 +37,18 @@ class ClassMap:
                 accepted="one colour for every class, and at least one class",
             )
         if len(set(self.names)) != len(self.names):
-            raise UsageError(f"class map with repeated names: {', '.join(self.names)}")
+            raise UsageError(f"class map with repeated names: {', '.join(map(str, self.names))}")
+        ids = (self.background_id, self.ignored_id)
+        strange = [
+            *(name for name in self.names if not isinstance(name, str) or not name),
+            *(colour for colour in self.colours if not _is_rgb(colour)),
+            *(class_id for class_id in ids if not _is_byte(class_id)),
+        ]
+        if strange:
+            raise UsageError(
+                f"class map with {strange[0]!r:.80}",
+                accepted="names, colours of three whole numbers 0 to 255, and ids 0 to 255",
+            )
 
     @property
     def num_classes(self) -> int:
@@ -72,6 +83,14 @@ class ClassMap:
         table = np.zeros((256, 3), np.uint8)
         table[: self.num_classes] = self.colours
         return table
+
+
+def _is_byte(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 255
+
+
+def _is_rgb(colour: object) -> bool:
+    return isinstance(colour, tuple) and len(colour) == 3 and all(map(_is_byte, colour))
 
 
 def _plain(name: str) -> str:

@@ -21,7 +21,7 @@ from losszero_rt.bundle.model_fields import (
     read_input,
     read_size,
 )
-from losszero_rt.bundle.parity_rules import GATE, binding_fault, fault_of, points_faults
+from losszero_rt.bundle.parity_rules import GATE, binding_fault, fault_of, form_fault, points_faults
 from losszero_rt.bundle.sidecar import (
     digest_of,
     parse_sidecar,
@@ -135,7 +135,7 @@ class Bundle:
         digests = {f"{role}_sha256": self.files[name].sha256 for role, name in roles.items()}
         weights, model = self.files[WEIGHTS_NAME].sha256, self.model_fields
         if engine == WEIGHTS:
-            digests = {"sha256": weights}
+            digests = {"sha256": weights, "source_sha256": self.source_sha256}
             model |= {"scores": dict(self.scores), "data": dict(self.data)}
         else:
             # What it was compared with is in here too, and may be run instead of it.
@@ -162,11 +162,11 @@ class Bundle:
     @property
     def weights_fault(self) -> str:
         """Why the weights are not the checkpoint's; empty when they are, or nothing is recorded."""
-        record = self.parity.get(WEIGHTS, {})
-        if not record:
+        if WEIGHTS not in self.parity:
             return ""
         try:
-            return self._binding_fault(WEIGHTS) or "; ".join(points_faults(record))
+            faults = points_faults(self.parity[WEIGHTS])
+            return self._binding_fault(WEIGHTS) or "; ".join(faults)
         except (AttributeError, KeyError, TypeError, ValueError):
             return "parity record that cannot be understood"
 
@@ -256,8 +256,7 @@ class Bundle:
 
 
 def _with_parity(bundle: Bundle, parity: dict[str, Any]) -> Bundle:
-    if not all(isinstance(record, dict) for record in parity.values()):
-        raise _refused(bundle.path / PARITY_NAME, "does not hold one object an engine")
+    _demand_none(bundle.path / PARITY_NAME, form_fault(parity))
     return replace(bundle, parity=parity)
 
 

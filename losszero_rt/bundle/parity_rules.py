@@ -42,6 +42,16 @@ _NEEDED = {"rate_points", "logits", "probes", "batches"}
 DISTINCT_MIN = 2
 
 
+def form_fault(parity: Mapping[str, Any]) -> str:
+    """Say why this is no ``parity.json``; empty when every engine has an object of objects."""
+    records = [record for record in parity.values() if isinstance(record, Mapping)]
+    rows = [record.get("precisions", {}) for record in records]
+    found = [*rows, *(one for row in rows if isinstance(row, Mapping) for one in row.values())]
+    if len(records) == len(parity) and all(isinstance(one, Mapping) for one in found):
+        return ""
+    return "does not hold one object an engine, with one a precision"
+
+
 def binding_fault(record: Mapping[str, Any], *, head: Mapping[str, Any]) -> str:
     """Say why a record is not one of this bundle, or not of this gate; empty when it is.
 

@@ -252,7 +252,7 @@ def test_a_bundle_without_any_graph_is_not_proved_by_that(bundle: Bundle) -> Non
 
 
 def test_parity_that_makes_no_sense_does_not_count(bundle: Bundle) -> None:
-    record = {**bundle.parity_head("openvino"), "precisions": {"bf16": 3}}
+    record = {**bundle.parity_head("openvino"), "precisions": {"bf16": {"miou_points": "x"}}}
     (bundle.path / PARITY_NAME).write_text(json.dumps({"openvino": record}))
     assert "cannot be understood" in seal(bundle).parity_fault("openvino")
 

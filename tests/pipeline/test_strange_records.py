@@ -1,0 +1,109 @@
+"""Whatever a stranger wrote into the records of a bundle: refused in one line, or told as it is."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from losszero_rt.bundle import MANIFEST_NAME, PARITY_NAME, WEIGHTS, Bundle
+from losszero_rt.bundle.finding import MODELS_FOLDER
+from losszero_rt.engine.openvino_graphs import offered_precisions, proved_precisions
+from losszero_rt.errors import ModelError
+from losszero_rt.pipeline.inspection import inspection, inspection_text
+
+SHIPPED = MODELS_FOLDER / "night-ride"
+RECORDS = (MANIFEST_NAME, PARITY_NAME)
+VALUES = (None, 7, -1, 1e308, 0.5, True, "x", "", [], [1], [None], {}, {"a": 1})
+
+Record = dict[str, Any]
+
+
+def _places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to everything inside a record."""
+    pairs = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in pairs:
+        yield (*at, key)
+        if isinstance(value, dict | list):
+            yield from _places(value, (*at, key))
+
+
+PLACES = [
+    (name, place)
+    for name in RECORDS
+    for place in _places(json.loads((SHIPPED / name).read_text(encoding="utf-8")))
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All files that ship, the records aside."""
+    made = tmp_path_factory.mktemp("strange")
+    for path in SHIPPED.iterdir():
+        if path.name not in RECORDS:
+            shutil.copy(path, made)
+    return made
+
+
+def _open(folder: Path, records: dict[str, Record]) -> Bundle:
+    parity = json.dumps(records[PARITY_NAME]).encode()
+    files = records[MANIFEST_NAME].get("files")
+    if isinstance(files, dict):
+        files[PARITY_NAME] = {"bytes": len(parity), "sha256": hashlib.sha256(parity).hexdigest()}
+    (folder / PARITY_NAME).write_bytes(parity)
+    (folder / MANIFEST_NAME).write_text(json.dumps(records[MANIFEST_NAME]))
+    return Bundle.open(folder)
+
+
+def _changed(place: tuple[str, tuple[Any, ...]], value: Any) -> dict[str, Record]:
+    records = {name: json.loads((SHIPPED / name).read_text(encoding="utf-8")) for name in RECORDS}
+    node = records[place[0]]
+    for key in place[1][:-1]:
+        node = node[key]
+    node[place[1][-1]] = value
+    return records
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(depth=st.integers(1, 6), pick=st.randoms(use_true_random=False))
+def test_a_record_with_anything_in_it_is_refused_or_read(
+    folder: Path, depth: int, pick: Any
+) -> None:
+    place = pick.choice([one for one in PLACES if len(one[1]) == depth])
+    try:
+        bundle = _open(folder, _changed(place, pick.choice(VALUES)))
+    except ModelError:
+        return
+    json.dumps(inspection(bundle))
+    assert inspection_text(bundle).startswith(str(bundle.name))
+    assert set(proved_precisions(bundle)) <= {*offered_precisions(bundle), "fp32"}
+
+
+@pytest.mark.parametrize("rows", [7, True, [], {"fp32": 7}, {"fp32": None}])
+def test_rows_of_a_proof_are_objects(folder: Path, rows: Any) -> None:
+    with pytest.raises(ModelError, match="one object an engine, with one a precision"):
+        _open(folder, _changed((PARITY_NAME, ("openvino", "precisions")), rows))
+
+
+def test_an_empty_record_of_the_weights_proves_nothing(folder: Path) -> None:
+    bundle = _open(folder, _changed((PARITY_NAME, (WEIGHTS,)), {}))
+    assert not bundle.is_verified
+    assert bundle.weights_fault == "no parity record for these weights"
+
+
+def test_a_digest_of_another_checkpoint_is_not_believed(folder: Path) -> None:
+    bundle = _open(folder, _changed((MANIFEST_NAME, ("source_sha256",)), "0" * 64))
+    assert bundle.faults == ("weights: no parity record for these weights",)
+
+
+@pytest.mark.parametrize("colour", [[1, 2], [0.5, 1, 2], [1, 2, 256], ["a", 1, 2], [True, 1, 2]])
+def test_colours_are_three_bytes(folder: Path, colour: list[Any]) -> None:
+    with pytest.raises(ModelError, match="colours of three whole numbers 0 to 255"):
+        _open(folder, _changed((MANIFEST_NAME, ("classes", "colours", 1)), colour))
