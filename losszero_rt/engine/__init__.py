@@ -15,6 +15,7 @@ from losszero_rt.engine.protocol import (
     Precision,
     Ticket,
 )
+from losszero_rt.engine.proving import is_proved, open_proved
 
 __all__ = [
     "ENGINE_NAMES",
@@ -33,8 +34,10 @@ __all__ = [
     "compiled_scores",
     "engine_facts",
     "fits",
+    "is_proved",
     "open_engine",
     "open_model",
+    "open_proved",
     "score_of",
     "weights_score",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 
 from losszero_rt.classmap import ClassMap
-from losszero_rt.engine import Engine, Model, open_engine, open_model
+from losszero_rt.engine import Engine, Model, open_model, open_proved
 from losszero_rt.errors import ExitCode, LossZeroError, ModelError, OutputError
 from losszero_rt.frame import StreamItem, VideoInfo
 from losszero_rt.ledger import Ledger
@@ -106,8 +106,9 @@ class OpenRun:
         self._meter = meter
         self._progress = progress
         self._classmap: ClassMap = model.classmap.with_palette(config.palette)
-        self._engine: Engine = open_engine(
-            model, name=config.engine, options=engine_options(config), say=progress.warn
+        options, lenient = engine_options(config), config.allow_unverified
+        self._engine: Engine = open_proved(
+            model, config.engine, options=options, say=progress.warn, lenient=lenient
         )
         self._watched_class: str | None = None
         if config.cam:

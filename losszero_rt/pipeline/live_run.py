@@ -5,7 +5,7 @@ from typing import Any
 
 import cv2
 
-from losszero_rt.engine import Model, open_engine
+from losszero_rt.engine import Model, open_proved
 from losszero_rt.errors import InputError, LossZeroError, OutputError
 from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.detections import Detections
@@ -65,7 +65,8 @@ class LiveRun:
             any_batch=True,
             cams=bool(config.cam) or page is not None,
         )
-        self._engine = open_engine(model, name=config.engine, options=options, say=progress.warn)
+        say, lenient = progress.warn, config.allow_unverified
+        self._engine = open_proved(model, config.engine, options=options, say=say, lenient=lenient)
         try:
             self._engine.watch(configured.cam)  # refused now where there are no maps
             drawn = config.record is not None or config.show

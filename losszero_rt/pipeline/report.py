@@ -15,6 +15,7 @@ from losszero_rt.engine import (
     Model,
     Score,
     TrainedModel,
+    is_proved,
     score_of,
     weights_score,
 )
@@ -147,7 +148,7 @@ def model_facts(model: Model, engine: EngineInfo) -> dict[str, Any]:
         "score_of": score and score.of,
         "weights_miou": weights and weights.miou,
         "weights_miou_ci95": _interval(weights),
-        "verified": model.is_verified,
+        "verified": is_proved(model, engine),
     }
 
 
@@ -158,7 +159,7 @@ def _interval(score: Score | None) -> list[float] | None:
 def hud_suffix(engine: EngineInfo, model: Model) -> str:
     """Return the end of the line of figures on the picture: the score of what runs, and how."""
     # What matters most comes first, for a line that is too long for its picture loses its end.
-    state = "" if model.is_verified else "UNVERIFIED  "
+    state = "" if is_proved(model, engine) else "UNVERIFIED  "
     runs, score = f"{engine.name} {engine.precision}", score_of(model, engine)
     if score is None:
         return f"{state}no score  {runs}"

@@ -274,6 +274,23 @@ def test_an_overflow_to_what_is_no_number_ends_the_run(
     model = write_eager(tmp_path / "model", save(beyond))
     out = tmp_path / "fine.mp4"
     program.done(night, "--out", out, "--model", model, *EAGER)
-    line = model_fault(program, night, model, *EAGER, "--precision", "fp16")
+    half = ("--precision", "fp16", "--allow-unverified")
+    line = model_fault(program, night, model, *EAGER, *half)
     assert "overflows in fp16" in line
     assert "--precision fp32" in line
+
+
+def test_the_network_in_another_arithmetic_is_not_what_was_proved(
+    program: Program, night: Path, tmp_path: Path, weights: dict[str, torch.Tensor]
+) -> None:
+    model, report = write_eager(tmp_path / "model", save(weights)), tmp_path / "r.json"
+    words = ("--out", tmp_path / "o.mp4", "--report", report, "--model", model)
+    reduced = (*EAGER, "--precision", "bf16")
+    outcome = program(night, *words, *reduced)
+    assert outcome.code == 4
+    assert "eager in bf16 is unverified: nobody compared" in outcome.error_line
+    assert not (tmp_path / "o.mp4").exists()
+    program.done(night, *words, *reduced, "--allow-unverified")
+    assert read_json(report)["model"]["verified"] is False
+    program.done(night, *words, *EAGER, "--force")
+    assert read_json(report)["model"]["verified"] is True

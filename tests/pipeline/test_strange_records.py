@@ -19,7 +19,7 @@ from losszero_rt.pipeline.inspection import inspection, inspection_text
 
 SHIPPED = MODELS_FOLDER / "night-ride"
 RECORDS = (MANIFEST_NAME, PARITY_NAME)
-VALUES = (None, 7, -1, 1e308, 0.5, True, "x", "", [], [1], [None], {}, {"a": 1})
+VALUES: tuple[Any, ...] = (None, 7, -1, 1e308, 0.5, True, "x", "", [], [1], [None], {}, {"a": 1})
 
 Record = dict[str, Any]
 

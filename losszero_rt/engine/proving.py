@@ -1,0 +1,49 @@
+"""Whether what runs is proved to be the network that was trained, in the arithmetic that it has."""
+
+from collections.abc import Callable
+
+from losszero_rt.engine.model import Model
+from losszero_rt.engine.opening import open_engine
+from losszero_rt.engine.protocol import Engine, EngineInfo, EngineOptions
+from losszero_rt.errors import ModelError
+
+# The network in torch is what every compiled graph is compared with; in fp32, and no other way.
+_REFERENCE = "fp32"
+
+
+def is_proved(model: Model, engine: EngineInfo) -> bool:
+    """Say whether the model is verified, and so is this engine in its arithmetic.
+
+    Compiled engines run nothing else of a verified bundle: see
+    :func:`losszero_rt.engine.openvino_graphs.require_offered`.
+    """
+    return model.is_verified and (engine.name != "eager" or engine.precision == _REFERENCE)
+
+
+def open_proved(
+    model: Model, name: str, *, options: EngineOptions, say: Callable[[str], None], lenient: bool
+) -> Engine:
+    """Open an engine as :func:`open_engine` does, if it is proved in its arithmetic.
+
+    Args:
+        model: What to run.
+        name: See :func:`open_engine`, like ``options`` and ``say``.
+        options: What was asked for.
+        say: Hears what a person should know.
+        lenient: Accept one that nobody compared with the network.
+
+    Raises:
+        ModelError: If it is not proved, or cannot be opened.
+        UsageError: If there is no engine of that name.
+    """
+    engine = open_engine(model, name=name, options=options, say=say)
+    info = engine.info
+    if lenient or is_proved(model, info):
+        return engine
+    engine.close()
+    raise ModelError(
+        f"{info.name} in {info.precision} is unverified: nobody compared {model.path} in that "
+        "arithmetic with its network",
+        accepted=f"the eager engine in {_REFERENCE}, and compiled engines as they were proved",
+        remedy="leave --precision away, or pass --allow-unverified",
+    )
