@@ -30,6 +30,7 @@ from losszero_rt.network.mask_rcnn_split import is_split
 LogitsOf = Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]
 # Frames a call where batches are tried: all of them, a short last batch, and a single frame.
 BATCH = 3
+_POWER_MIN = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,8 @@ def difference(found: Sequence[np.ndarray], *, truth: Truth) -> dict[str, Any]:
     }
     if not errors:
         return record
-    power = np.mean([np.square(one).mean() for one in truth.logits])
+    # A network that gives nothing but zeros has no power to compare with: what is off is far off.
+    power = max(np.mean([np.square(one).mean() for one in truth.logits]), _POWER_MIN)
     square = np.mean([np.square(error).mean() for error in errors])
     return {
         **record,

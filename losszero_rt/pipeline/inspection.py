@@ -1,8 +1,10 @@
 """What a model's folder holds, for ``inspect``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from losszero_rt.bundle import Bundle
+from losszero_rt.data_record import SEEN_KEY, seen_in
 from losszero_rt.engine import Model, Score, TrainedModel, compiled_scores, weights_score
 from losszero_rt.errors import clean_text
 from losszero_rt.pipeline.built_text import built_texts
@@ -98,7 +100,7 @@ def _bundle_rows(bundle: Bundle) -> list[tuple[str, str]]:
         for index, (name, record) in enumerate(sorted(bundle.files.items()))
     ]
     versions = "  ".join(f"{name} {version}" for name, version in bundle.versions.items())
-    trained = "  ".join(f"{name} {value}" for name, value in bundle.data.items())
+    trained = "  ".join(f"{name} {value}" for name, value in _without_digests(bundle.data).items())
     provenance = "  ".join(f"{name} {value}" for name, value in bundle.provenance.items())
     return [
         *rows,
@@ -109,6 +111,12 @@ def _bundle_rows(bundle: Bundle) -> list[tuple[str, str]]:
         ("licence", bundle.licence),
         ("credits", bundle.attribution),
     ]
+
+
+def _without_digests(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a data record with the number of pictures that were trained on, not their digests."""
+    seen = seen_in(data)
+    return {**data, **({} if seen is None else {SEEN_KEY: f"{len(seen)} pictures by name"})}
 
 
 def _state_text(bundle: Bundle) -> str:

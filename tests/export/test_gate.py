@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.gate import GateRequest, Truth, read_truth
+from export.gate import GateRequest, Truth, difference, read_truth
 from export.openvino_parity import prove_against
 from losszero_rt.bundle import PARITY_NAME, Bundle, seal
 from losszero_rt.engine.openvino_facts import import_openvino, openvino_core
@@ -202,3 +202,21 @@ def test_a_graph_without_named_logits_cannot_be_proved(
     )
     with pytest.raises(ModelError, match="no node named logits"):
         verdict_on(save(old, graph), truth)
+
+
+def test_a_network_of_nothing_but_zeros_has_a_record_all_the_same(bundle: Bundle) -> None:
+    zeros = np.zeros((1, 2, 16, 24), np.float32)
+    probes_NHWC = np.zeros((1, *bundle.input_spec.size, 3), np.uint8)
+    truth = Truth(
+        bundle=bundle,
+        pictures=(),
+        verdict=None,
+        probes_NHWC=probes_NHWC,
+        labels=[],
+        inputs=[*probes_NHWC],
+        logits=[zeros],
+    )
+    same, other = difference([zeros], truth=truth), difference([zeros + 1], truth=truth)
+    assert same["share"] == 0
+    assert other["share"] > 1e6
+    json.dumps([same, other], allow_nan=False)

@@ -9,6 +9,8 @@ from export.compile_openvino import save_graph
 from losszero_rt.bundle import Bundle, seal
 from losszero_rt.engine.openvino_facts import capable_precisions, import_openvino, openvino_core
 from losszero_rt.pipeline.verification import Check, verify_model
+from tests.engine.test_eager_objects import SPEC, write_object_checkpoint
+from tests.split_bundles import write_split_bundle
 
 
 def agreement(folder: Path) -> Check:
@@ -41,3 +43,19 @@ def test_a_graph_that_says_something_else_here_is_a_fault(bundle: Bundle, tmp_pa
     assert found.ok is False
     assert "0.00% of the labels" in found.fault
     assert "at least" in found.fault
+
+
+def test_parts_of_a_network_that_finds_nothing_are_not_said_to_agree(tmp_path: Path) -> None:
+    checkpoint = write_object_checkpoint(tmp_path / "blind", spec=replace(SPEC, score_min=0.99))
+    found = agreement(write_split_bundle(tmp_path / "bundle", checkpoint=checkpoint).path)
+    assert (found.ok, found.found) == (None, "nothing to compare in drawn night frames")
+
+
+def test_what_lies_in_the_folder_and_is_not_of_it_is_named(bundle: Bundle, tmp_path: Path) -> None:
+    for name in bundle.files:
+        (tmp_path / name).write_bytes(bundle.read(name))
+    seal(replace(bundle, path=tmp_path))
+    (tmp_path / "old-model.bin").write_bytes(b"\0")
+    _, checks = verify_model(tmp_path)
+    assert "not of the bundle, and never read: old-model.bin" in checks[0].found
+    assert "not of the bundle" not in verify_model(bundle.path)[1][0].found
