@@ -17,6 +17,12 @@ EXPORT_PRECISIONS: tuple[ExportPrecision, ...] = get_args(ExportPrecision)
 OPENVINO_PRECISIONS = ("auto", "fp32", "bf16", "int8")
 ONNX_PRECISIONS = ("auto", "fp32")
 BATCH_MAX = 64
+# Where a precision can be had that some engine has not.
+_ENGINES_OF = {
+    "bf16": "openvino",
+    "int8": "openvino, or tensorrt on an NVIDIA GPU",
+    **dict.fromkeys(("fp16", "fp8"), "tensorrt, on an NVIDIA GPU"),
+}
 # Hears how an export goes, a line at a time.
 Say = Callable[[str], None]
 
@@ -83,11 +89,7 @@ class ExportConfig:
                 accepted=f"HEIGHTxWIDTH, both multiples of {SIDE_STEP}, such as 384x672, and at "
                 f"most {PIXELS_MAX} pixels",
             )
-        if printable(self.bundle_name) != self.bundle_name:
-            raise UsageError(
-                f"the name {printable(self.bundle_name)!r} with control characters",
-                accepted="printable text for --name, which is that of --out if left away",
-            )
+        self._require_printable_texts()
         self._require_folders_for_splits()
         if self.engine == "onnx" and not self.portable:
             raise UsageError(
@@ -102,6 +104,15 @@ class ExportConfig:
                 "--precision bf16 for a TensorRT engine",
                 accepted=f"auto, {', '.join(TENSORRT_PRECISIONS)}; bf16 with --engine openvino",
             )
+
+    def _require_printable_texts(self) -> None:
+        for what, text in (("name", self.bundle_name), ("licence", self.licence)):
+            if printable(text) != text:
+                raise UsageError(
+                    f"the {what} {printable(text)!r} with control characters",
+                    accepted=f"printable text for --{what}",
+                    remedy="leave them away; without --name it is that of --out",
+                )
 
     def _require_folders_for_splits(self) -> None:
         if self.split and self.labelled is None:
@@ -132,7 +143,8 @@ class ExportConfig:
             raise UsageError(
                 f"--precision {self.precision} for --engine {self.engine}",
                 accepted=f"--precision {', '.join(known)}; {self.precision} is for --engine "
-                "tensorrt, on an NVIDIA GPU",
+                f"{_ENGINES_OF[self.precision]}",
+                remedy="leave --precision away, or choose another --engine",
             )
         if self.batches != (1,):
             raise UsageError(

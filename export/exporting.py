@@ -50,8 +50,13 @@ from losszero_rt.engine import Model
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.engine.openvino_graphs import left_out_of
 from losszero_rt.errors import ModelError, UsageError
+from losszero_rt.free_memory import available_bytes
 from losszero_rt.network.mask_rcnn_split import PARTS, is_split
 
+# Measured with an FPN on EfficientNet-Lite0, whose export takes 1.8 GiB at 384x672 and 4.3 GiB at
+# 768x1344. Other networks take more or less of it.
+BASE_BYTES = 900 << 20
+PIXEL_BYTES = 3500
 LIBRARIES = ("torch", "openvino", "segmentation-models-pytorch", "timm")
 
 
@@ -73,6 +78,7 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
     origin = open_origin(config)
     if isinstance(origin, Bundle):
         say(f"exporting the weights of {origin.path.resolve()}")
+    tell_memory(origin.input_spec.size, say=say)
     spec, insist = origin.network_spec, config.engine == "onnx"
     check_split(config, spec)
     portable = False
@@ -109,6 +115,21 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         (folder / CARD_NAME).write_text(card)
         _refuse_different(seal(bundle), parity, config=config)
     return Bundle.open(config.out)
+
+
+def tell_memory(size: tuple[int, int], *, say: Say) -> None:
+    """Say so before an export starts that needs more memory than is free.
+
+    Args:
+        size: (height, width) of the input.
+        say: Hears of it.
+    """
+    needed, free = BASE_BYTES + PIXEL_BYTES * size[0] * size[1], available_bytes()
+    if free is not None and needed > free:
+        say(
+            f"an input of {size[0]}x{size[1]} needs about {needed / 2**30:.0f} GiB of memory, and "
+            f"{free / 2**30:.0f} GiB are free: the system may end this"
+        )
 
 
 def _add_openvino(bundle: Bundle, graph: LogitsGraph, *, limit: str) -> Bundle:
@@ -211,7 +232,12 @@ def read_notes(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read --notes {path}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise UsageError(
+            f"cannot read --notes {path}: {why}",
+            accepted="a file of Markdown in UTF-8",
+            remedy="leave --notes away, or give another file",
+        ) from error
 
 
 def _describe(

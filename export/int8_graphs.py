@@ -61,7 +61,12 @@ def settle_int8(config: ExportConfig, *, say: Say) -> Int8Request | None:
     )
     # Whoever names pictures wants them to be read; what nobody asked for is left out.
     if fault and (config.precision == "int8" or config.calibration):
-        raise UsageError(f"no int8 graph can be made: {fault}", accepted=_ACCEPTED)
+        refused = InputError if config.calibration else UsageError
+        raise refused(
+            f"no int8 graph can be made: {fault}",
+            accepted=_ACCEPTED,
+            remedy="name other pictures, or leave --calibration and --precision int8 away",
+        )
     if fault or folder is None:
         say(f"int8 is left out: {fault}")
         return None

@@ -15,6 +15,8 @@ from losszero_rt.classmap import ClassMap
 from losszero_rt.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+NUM_NAMED = 6
+_ACCEPTED = "a folder with images/NAME.png and masks/NAME.png"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,28 +46,46 @@ def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
     Raises:
         InputError: If a file is missing, broken, or of another size than its partner.
     """
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is {'no folder' if folder.exists() else 'not there'}",
+            accepted=_ACCEPTED,
+            remedy="name the folder that holds both",
+        )
     masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
     images = {p.stem: p for p in (folder / "images").glob("*") if p.suffix.lower() in SUFFIXES}
     stems = _stems_of_split(folder / "manifest.json", split) if split else set(images) | set(masks)
     lone = sorted(stems - (set(images) & set(masks)))
     if lone or not stems:
         raise InputError(
-            f"{folder} has no pair for {', '.join(lone[:8]) or 'anything'}",
-            accepted="images/NAME.png and masks/NAME.png",
+            f"{folder} has no pair for {_some(lone) or 'anything'}",
+            accepted=_ACCEPTED,
+            remedy="add what is absent, or take it out" if lone else "name the folder above both",
         )
-    return [_read_pair(images[stem], masks[stem]) for stem in sorted(stems)]
+    read = [_read_pair(images[stem], masks[stem]) for stem in sorted(stems)]
+    if faults := [found for found in read if isinstance(found, str)]:
+        raise InputError(
+            _some(faults),
+            accepted="PNG or JPEG pictures, and PNG masks of 8-bit class ids of the same size",
+            remedy="mend them, or take them out",
+        )
+    return [found for found in read if not isinstance(found, str)]
 
 
-def _read_pair(image: Path, mask: Path) -> LabelledPicture:
+def _some(texts: Sequence[str]) -> str:
+    """Return the first few of many texts, and how many more there are."""
+    more = f" and {len(texts) - NUM_NAMED} more" if len(texts) > NUM_NAMED else ""
+    return ", ".join(texts[:NUM_NAMED]) + more
+
+
+def _read_pair(image: Path, mask: Path) -> LabelledPicture | str:
+    """Read a picture and its mask, or say what is wrong with them."""
     pixels_BGR = cv2.imread(str(image), cv2.IMREAD_COLOR)
     labels_HW = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
     if pixels_BGR is None or labels_HW is None:
-        raise InputError(f"{image if pixels_BGR is None else mask} cannot be decoded")
+        return f"{image if pixels_BGR is None else mask} cannot be decoded"
     if labels_HW.dtype != np.uint8 or labels_HW.shape != pixels_BGR.shape[:2]:
-        raise InputError(
-            f"{mask} is {labels_HW.dtype} {labels_HW.shape}",
-            accepted=f"8-bit class ids of the image's size {pixels_BGR.shape[:2]}",
-        )
+        return f"{mask} is {labels_HW.dtype} {labels_HW.shape} of an image {pixels_BGR.shape[:2]}"
     return LabelledPicture(
         pixels_HWC=cv2.cvtColor(pixels_BGR, cv2.COLOR_BGR2RGB),
         labels_HW=labels_HW,
@@ -93,6 +113,7 @@ def check_values(pictures: Sequence[LabelledPicture], *, classes: ClassMap, fold
         raise InputError(
             f"every pixel of the masks of {folder} is ignored ({classes.ignored_id})",
             accepted="masks with pixels of classes",
+            remedy="name other pictures",
         )
 
 
@@ -108,11 +129,14 @@ def _stems_of_split(manifest: Path, split: str) -> set[str]:
             stems.setdefault(str(row["split"]), set()).add(Path(row["file"]).stem)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{manifest} cannot be read: {error!r}", accepted="a list of objects with file, split"
+            f"{manifest} cannot be read: {error!r}",
+            accepted="a list of objects with file, split",
+            remedy="leave --split away for every pair of the folder",
         ) from error
     if split not in stems:
         raise InputError(
             f"{manifest} has no rows of the split {split!r}",
             accepted=f"splits: {', '.join(sorted(stems)) or 'none'}",
+            remedy="name one of these, or leave --split away for every pair",
         )
     return stems[split]

@@ -24,9 +24,10 @@ from losszero_rt.bundle import (
     Bundle,
     find_bundle,
 )
-from losszero_rt.checkpoint import read_checkpoint
+from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
 from losszero_rt.engine import Model, TrainedModel
 from losszero_rt.engine.eager_engine import load_model_network
+from losszero_rt.engine.model import refuse_training_folder
 from losszero_rt.errors import ModelError, UsageError
 from losszero_rt.network.mask_rcnn_split import is_split
 
@@ -60,6 +61,8 @@ def open_origin(config: ExportConfig) -> Model:
         return _open_bundle(Bundle.open(path), config)
     if not path.exists():
         return _open_bundle(find_bundle(path, allow_unverified=True), config)
+    if not (path / RECORD_NAME).is_file():
+        refuse_training_folder(path, command="python -m export")
     record = read_checkpoint(path)
     size = config.input_size(record.input.size)
     return TrainedModel(

@@ -46,7 +46,7 @@ def round_kernels(network: nn.Module, *, values_NCHW: torch.Tensor) -> None:
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.copy_(module.weight.bfloat16().half().float())
             if not bool(module.weight.isfinite().all()):
-                raise ModelError("a kernel is beyond fp16", accepted="values within 65504")
+                raise _beyond()
     wanted: dict[str, torch.Tensor] = {}
     _visit_biases(exact, values_NCHW, lambda name, mean_C: wanted.setdefault(name, mean_C) - mean_C)
     _visit_biases(network, values_NCHW, lambda name, mean_C: wanted[name] - mean_C)
@@ -67,7 +67,15 @@ def halve_kernels(network: nn.Module) -> None:
         if parameter.dim() > 1:
             parameter.copy_(parameter.half().float())
             if not bool(parameter.isfinite().all()):
-                raise ModelError("a kernel is beyond fp16", accepted="values within 65504")
+                raise _beyond()
+
+
+def _beyond() -> ModelError:
+    return ModelError(
+        "a kernel is beyond fp16",
+        accepted=f"values within {torch.finfo(torch.float16).max:.0f}",
+        remedy="train it again, with more weight decay or a lower learning rate",
+    )
 
 
 def ride_values(spec: InputSpec) -> torch.Tensor:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from losszero_rt.classmap import ClassMap
-from losszero_rt.errors import LossZeroError, ModelError
+from losszero_rt.errors import LossZeroError, ModelError, reason_of
 from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.preprocess import InputSpec
 
@@ -151,7 +151,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             raise _refused(path, f"is larger than {RECORD_BYTES_MAX} bytes")
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _refused(path, f"cannot be read: {type(error).__name__}") from error
+        raise _refused(path, f"cannot be read: {reason_of(error)}") from error
     if not isinstance(record, dict):
         raise _refused(path, "is not a JSON object")
     if record.get("format") != FORMAT:
@@ -197,7 +197,7 @@ def verified_weights(folder: Path, *, checkpoint: Checkpoint) -> bytes:
             raise _refused(path, f"is larger than {WEIGHTS_BYTES_MAX} bytes")
         content = path.read_bytes()
     except OSError as error:
-        raise _refused(path, f"cannot be read: {type(error).__name__}") from error
+        raise _refused(path, f"cannot be read: {reason_of(error)}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != checkpoint.weights_sha256:
         raise _refused(

@@ -37,6 +37,11 @@ def printable(text: str) -> str:
     return _ESCAPES.sub("", re.sub(r"\s*[\t\r\n]+\s*", " ", text))
 
 
+def reason_of(error: BaseException) -> str:
+    """Return what went wrong, without the path: the system's words, or the kind of the error."""
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
 class LossZeroError(Exception):
     """Base of all errors that are shown to a person as one line.
 

@@ -42,6 +42,7 @@ CARD_NAME = "MODEL_CARD.md"
 # What the parity record calls the comparison of the stored weights with the checkpoint's.
 WEIGHTS = "weights"
 
+_ACCEPTED = f"a bundle folder with {MANIFEST_NAME}"
 _REMEDY = "copy the bundle again from where it came, or export it again: python -m export"
 
 
@@ -288,10 +289,8 @@ def _from_record(record: Mapping[str, Any], *, path: Path, sha256: str) -> Bundl
 
 def _demand_none(path: Path, fault: str) -> None:
     if fault:
-        raise _refused(path, fault)
+        raise _refused(path, fault, accepted=f"the files as {MANIFEST_NAME} beside them has them")
 
 
-def _refused(path: Path, why: str) -> ModelError:
-    return ModelError(
-        f"{path} {why}", accepted=f"a bundle folder with {MANIFEST_NAME}", remedy=_REMEDY
-    )
+def _refused(path: Path, why: str, *, accepted: str = _ACCEPTED) -> ModelError:
+    return ModelError(f"{path} {why}", accepted=accepted, remedy=_REMEDY)

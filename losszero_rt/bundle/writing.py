@@ -56,7 +56,11 @@ def new_bundle_folder(
             yield partial
             _put_in_place(partial, out)
     except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}") from error
+        raise OutputError(
+            f"{out} cannot be written: {error.strerror or error}",
+            accepted="a new folder where this user may write, with room for a bundle",
+            remedy="choose another --out, or make room",
+        ) from error
 
 
 def _target(out: Path) -> Path:

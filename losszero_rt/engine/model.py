@@ -108,18 +108,26 @@ def open_model(name: str | Path, *, allow_unverified: bool = False) -> Model:
     if not ships and not (path / MANIFEST_NAME).exists():
         if (path / RECORD_NAME).exists():
             return TrainedModel.open(path)
-        _look_inside(path)
+        refuse_training_folder(path, command="--model")
     return find_bundle(name, allow_unverified=allow_unverified)
 
 
-def _look_inside(path: Path) -> None:
-    """Point at the checkpoint where somebody named the folder of a whole training."""
+def refuse_training_folder(path: Path, *, command: str) -> None:
+    """Point at the checkpoint where somebody named the folder of a whole training.
+
+    Args:
+        path: What was named.
+        command: What to put before the path of the checkpoint.
+
+    Raises:
+        ModelError: If it is one.
+    """
     inside = [path / usual for usual in _USUAL_NAMES if (path / usual / RECORD_NAME).is_file()]
     if inside:
         raise ModelError(
             f"{path} is the folder of a training, not a model",
             accepted=f"checkpoints in it: {', '.join(map(str, inside))}",
-            remedy=f"--model {quote(str(inside[0]))}",
+            remedy=f"{command} {quote(str(inside[0]))}",
         )
 
 

@@ -1,9 +1,8 @@
 """What a run will need of the memory, said before it starts instead of by the system's killer."""
 
-from pathlib import Path
-
 from losszero_rt.errors import UsageError
 from losszero_rt.frame import VideoInfo
+from losszero_rt.free_memory import available_bytes
 from losszero_rt.pipeline.options import NUM_REQUESTS, batch_of
 from losszero_rt.pipeline.pipeline import COMPUTED_BYTES, DECODED_BYTES, DECODED_FRAMES
 from losszero_rt.pipeline.stream_config import StreamConfig
@@ -12,7 +11,6 @@ from losszero_rt.pipeline.stream_config import StreamConfig
 _STANDING_BYTES = 300 * 2**20
 # Pictures that a decoder holds as references, and an encoder likewise.
 _CODEC_FRAMES = 12
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def frame_bytes(info: VideoInfo) -> int:
@@ -38,17 +36,6 @@ def estimate_bytes(info: VideoInfo, *, config: StreamConfig) -> int:
     return _STANDING_BYTES + decoded + computed + 2 * batch_bytes + coding
 
 
-def available_bytes() -> int | None:
-    """Return what this process may still take, bytes; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free_kib = next(int(ln.split()[1]) for ln in lines if ln.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None
-    room = _group_room()
-    return free_kib * 2**10 if room is None else min(free_kib * 2**10, room)
-
-
 def check_memory(info: VideoInfo, *, config: StreamConfig) -> None:
     """Refuse a run that this machine cannot hold.
 
@@ -66,15 +53,3 @@ def check_memory(info: VideoInfo, *, config: StreamConfig) -> None:
         accepted="a smaller batch" if smaller else "smaller pictures, or a larger machine",
         remedy="--batch 1" if smaller else "",
     )
-
-
-def _group_room() -> int | None:
-    """Return what a container's limit leaves, file cache counted as free; None without a limit."""
-    try:
-        limit = int((_CGROUP / "memory.max").read_text())
-        used = int((_CGROUP / "memory.current").read_text())
-        lines = (_CGROUP / "memory.stat").read_text().splitlines()
-        cached = next(int(ln.split()[1]) for ln in lines if ln.startswith("inactive_file "))
-    except (OSError, StopIteration, ValueError):
-        return None
-    return max(0, limit - used + cached)

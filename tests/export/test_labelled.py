@@ -53,7 +53,10 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 def test_a_mask_of_another_size_or_in_colour_is_refused(folder: Path) -> None:
     for wrong in (np.zeros((5, 5), np.uint8), np.zeros((64, 96, 3), np.uint8)):
         cv2.imwrite(str(folder / "masks" / "0.png"), wrong)
-        with pytest.raises(InputError, match="8-bit class ids of the image's size"):
+        with pytest.raises(
+            InputError,
+            match=r"masks/0\.png is uint8 .* of an image \(64, 96\).*8-bit class ids of the same",
+        ):
             read_labelled(folder)
 
 
@@ -80,3 +83,18 @@ def test_masks_that_score_nothing_are_refused(folder: Path) -> None:
     ]
     with pytest.raises(InputError, match="every pixel of the masks"):
         check_values(pictures, classes=CLASSES, folder=folder)
+
+
+def test_every_broken_file_is_named_at_once(folder: Path) -> None:
+    (folder / "images" / "0.png").write_bytes(b"none")
+    (folder / "masks" / "2.png").write_bytes(b"none")
+    wanted = r"images/0\.png cannot be decoded, .*masks/2\.png cannot be decoded\. PNG or JPEG"
+    with pytest.raises(InputError, match=wanted):
+        read_labelled(folder)
+
+
+def test_a_folder_that_is_not_there_is_told_as_such(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"none is not there\. a folder with images/NAME"):
+        read_labelled(folder / "none")
+    with pytest.raises(InputError, match=r"0\.png is no folder"):
+        read_labelled(folder / "images" / "0.png")

@@ -1,6 +1,7 @@
 """What an export cannot heed is refused before any work, and its own ends are told."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from export.config import ExportConfig
+from export.exporting import tell_memory
+from export.origin import open_origin
 from export.tensorrt_engines import settle_engines
 from losszero_rt.errors import ModelError, UsageError
 from tests.cli.program import ROOT
@@ -30,6 +33,9 @@ def checkpoint(config: ExportConfig) -> Path:
         ({"imgsz": (32000, 32000)}, "at most 8388608 pixels"),
         ({"name": "a\nb"}, "control characters"),
         ({"out": Path("a\x07b")}, "control characters"),
+        ({"licence": "a\x1b[31mb"}, "the licence 'ab' with control characters. printable"),
+        ({"engine": "onnx", "precision": "int8"}, "int8 is for --engine openvino, or tensorrt on"),
+        ({"precision": "fp16"}, "fp16 is for --engine tensorrt, on an NVIDIA GPU. leave"),
         ({"split": "val"}, "--split val without pictures"),
         ({"calibration_split": "train"}, "--calibration-split train without pictures"),
         ({"engine": "onnx", "calibration": Path("d")}, "--calibration for an ONNX file"),
@@ -39,6 +45,26 @@ def checkpoint(config: ExportConfig) -> Path:
 def test_wishes_that_mean_nothing_are_refused(wish: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         ExportConfig(**{**NOWHERE, **wish})
+
+
+def test_the_folder_of_a_training_is_told_with_what_is_in_it(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(checkpoint, tmp_path / "best")
+    wanted = r"is the folder of a training, .*/best\. python -m export .*/best"
+    with pytest.raises(ModelError, match=wanted):
+        open_origin(ExportConfig(model=tmp_path, out=tmp_path / "o"))
+
+
+def test_memory_that_is_not_there_is_told_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    for free in (None, 64 << 30, 8 << 30):
+        monkeypatch.setattr("export.exporting.available_bytes", lambda free=free: free)
+        tell_memory((2048, 4096), say=said.append)
+    assert said == [
+        "an input of 2048x4096 needs about 28 GiB of memory, and 8 GiB are free: the system may "
+        "end this"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from losszero_rt import free_memory
 from losszero_rt.errors import UsageError
 from losszero_rt.frame import VideoInfo
+from losszero_rt.free_memory import available_bytes
 from losszero_rt.pipeline import memory
 from losszero_rt.pipeline.config import RunConfig
-from losszero_rt.pipeline.memory import available_bytes, check_memory, estimate_bytes
+from losszero_rt.pipeline.memory import check_memory, estimate_bytes
 
 HD = VideoInfo(
     name="hd",
@@ -61,7 +63,7 @@ def test_available_memory_is_below_what_is_built_in(
         ("memory.stat", "anon 5\ninactive_file 50000\n"),
     ):
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(free_memory, "_CGROUP", tmp_path)
     assert available_bytes() == 150_000, "the limit of a container counts, its file cache is free"
     (tmp_path / "memory.max").write_text("max")
     assert (available_bytes() or 0) > 150_000
