@@ -109,7 +109,7 @@ def _limits(bundle: Bundle) -> Iterator[str]:
         "chance; other places, nights and cameras are not in them."
     )
     if seen_in(bundle.data) is None:
-        yield "Whether it was trained on some of these is not recorded."
+        yield "Its record does not say whether it was trained on some of these."
     known = {name: iou for name, iou in scores["class_iou"].items() if iou is not None}
     if absent := [name for name in scores["class_iou"] if name not in known]:
         yield f"Nothing is known of {plain(', '.join(absent))}: no pixel of it was scored."

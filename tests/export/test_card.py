@@ -37,10 +37,10 @@ def test_networks_of_objects_say_how_their_labels_come(bundle: Bundle) -> None:
 def test_what_was_scored_is_told_with_its_limits(bundle: Bundle) -> None:
     card = write_card(bundle, parity={})
     assert "Scored on 4 pictures." in card
-    assert "Whether it was trained on some of these is not recorded." in card
+    assert "does not say whether it was trained on some of these." in card
     assert "Its weakest class is bright (IoU " in card
     known = replace(bundle, data={**bundle.data, **seen_record(digests_of(["7.png"]))})
-    assert "is not recorded" not in write_card(known, parity={}).partition("## Limits")[2]
+    assert "does not say" not in write_card(known, parity={}).partition("## Limits")[2]
     scores = {**bundle.scores, "class_iou": {"dark": 0.9, "bright": None}}
     card = write_card(replace(bundle, scores=scores), parity={})
     assert "Nothing is known of bright: no pixel of it was scored." in card
