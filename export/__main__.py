@@ -48,7 +48,8 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
 @click.option(
     "--licence",
     default="",
-    help="Of the weights; that of the bundle if left away, of a checkpoint Apache-2.0.",
+    help="Of the weights; if left away that of the bundle, and of a checkpoint Apache-2.0 where "
+    "all that it was made of is known to allow it.",
 )
 @click.option(
     "--notes",

@@ -74,7 +74,7 @@ def write_card(bundle: Bundle, *, parity: dict[str, Any], notes: str = "") -> st
         source=plain(bundle.source_sha256),
         versions=", ".join(f"{name} {version}" for name, version in bundle.versions.items()),
         data=_data_text(bundle.data),
-        attribution=plain(bundle.attribution),
+        attribution=plain(bundle.attribution) or "none needed.",
         scores=_scores_text(bundle.scores),
         parity=_parity_text(parity) + _ranges_text(bundle),
         limits="\n".join(f"- {limit}" for limit in _limits(bundle)),
@@ -89,7 +89,7 @@ def read_notes_of(card: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text as Markdown that shows it, on one line, whatever a stranger put into it."""
+    """Return a text on one line that makes no link, picture, table, code or HTML of Markdown."""
     return _SPECIAL.sub(r"\\\1", printable(text))
 
 
@@ -105,8 +105,8 @@ def _limits(bundle: Bundle) -> Iterator[str]:
         yield "Nobody scored it: whether it finds anything at all is not known."
         return
     yield (
-        f"Scored on {scores['n']} pictures. How wide the intervals are tells how much of it is "
-        "chance; other places, nights and cameras are not in them."
+        f"Scored on {scores['n']} pictures: the width of the intervals tells how much of it is "
+        "chance, and of what these do not show nothing is known."
     )
     if seen_in(bundle.data) is None:
         yield "Its record does not say whether it was trained on some of these."

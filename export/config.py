@@ -39,7 +39,8 @@ class ExportConfig:
         labelled: Folder with ``images/`` and ``masks/`` that scores and parity are measured on;
             None writes an unverified bundle.
         split: Which rows of ``labelled``'s ``manifest.json`` to take; empty for every pair.
-        licence: Licence of the weights; empty for that of the bundle, of a checkpoint Apache-2.0.
+        licence: Licence of the weights; empty for that of the bundle, and of a checkpoint for
+            Apache-2.0 where all that it was made of is known to allow it.
         notes: Markdown file whose lines go under the limits of the model card; None for those of
             the bundle, of a checkpoint none.
         force: Replace a bundle that is there.

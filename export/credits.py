@@ -1,11 +1,13 @@
-"""Whom to name for a model's weights: sources of its data, and where its encoder began."""
+"""Whom to name for a model's weights, and whether their licence is known to be permissive."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from losszero_rt.data_record import ENCODER_KEY
+from losszero_rt.data_record import NONE, PUBLISHED, encoder_in
 from losszero_rt.network import NetworkSpec
 
+LICENCE = "Apache-2.0"
+NOT_STATED = "not stated"
 # What is known of the sources that the training names; the licences ask for these words.
 SOURCES = {
     "night_ride": (
@@ -15,12 +17,13 @@ SOURCES = {
     "comma10k": "comma10k (Copyright comma.ai), MIT",
     "rides": "night rides drawn by losszero-rt itself, Apache-2.0",
 }
-# Published ImageNet weights whose licence is known, by encoder.
+# Published ImageNet weights by encoder, and which of these may go under LICENCE.
 ENCODERS = {
     "tu-tf_efficientnet_lite0": "EfficientNet-Lite0 ImageNet weights, Apache-2.0",
     "mit_b0": "SegFormer MiT-B0 ImageNet weights, NVIDIA Source Code License (non-commercial)",
     "mit_b2": "SegFormer MiT-B2 ImageNet weights, NVIDIA Source Code License (non-commercial)",
 }
+PERMISSIVE = {"tu-tf_efficientnet_lite0"}
 
 
 def attribution_of(data: Mapping[str, Any], *, spec: NetworkSpec) -> str:
@@ -33,6 +36,18 @@ def attribution_of(data: Mapping[str, Any], *, spec: NetworkSpec) -> str:
     return "; ".join([*_encoder_credit(data, spec), *_data_credits(data)])
 
 
+def licence_of(data: Mapping[str, Any], *, spec: NetworkSpec) -> str:
+    """Return the licence of weights whose maker named none; see :func:`attribution_of`.
+
+    Returns:
+        :data:`LICENCE` if all that they were made of is known to allow it, else
+        :data:`NOT_STATED`.
+    """
+    began, sources = encoder_in(data), {name for name, num in trained_on(data).items() if num}
+    permissive = began == NONE or (began in PUBLISHED and spec.encoder in PERMISSIVE)
+    return LICENCE if permissive and sources and sources <= set(SOURCES) else NOT_STATED
+
+
 def trained_on(data: Mapping[str, Any]) -> dict[str, int]:
     """Return the number of training pictures by source; empty where none is recorded."""
     counts = data.get("train")
@@ -42,14 +57,14 @@ def trained_on(data: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _encoder_credit(data: Mapping[str, Any], spec: NetworkSpec) -> Iterator[str]:
-    source = str(data.get(ENCODER_KEY, ""))
-    if not source:
+    began = encoder_in(data)
+    if not began:
         yield f"encoder {spec.encoder}: whether it began with published weights is not recorded"
-    elif source.startswith("imagenet"):
+    elif began in PUBLISHED:
         other = f"ImageNet weights of {spec.encoder}, under the licence that these came with"
         yield ENCODERS.get(spec.encoder, other)
-    elif source != "none":
-        yield f"encoder weights of the file {source}, under the licence that these came with"
+    elif began != NONE:
+        yield f"encoder weights of the file {began}, under the licence that these came with"
 
 
 def _data_credits(data: Mapping[str, Any]) -> Iterator[str]:

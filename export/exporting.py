@@ -12,6 +12,7 @@ from export import openvino_parity
 from export.card import write_card
 from export.compile_openvino import cams_size_of, convert_graph, save_graph, with_labels
 from export.config import ExportConfig, Say
+from export.credits import NOT_STATED
 from export.gate import GateRequest
 from export.int8_graphs import add_int8, settle_int8
 from export.labelled import LabelledPicture
@@ -49,7 +50,7 @@ from losszero_rt.bundle.parity_rules import run_faults
 from losszero_rt.engine import Model
 from losszero_rt.engine.openvino_facts import capable_precisions
 from losszero_rt.engine.openvino_graphs import left_out_of
-from losszero_rt.errors import ModelError, UsageError
+from losszero_rt.errors import ModelError, UsageError, reason_of
 from losszero_rt.free_memory import available_bytes
 from losszero_rt.network.mask_rcnn_split import PARTS, is_split
 
@@ -96,6 +97,11 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         pictures = scored.pictures
         network = store_weights(origin, folder / WEIGHTS_NAME)
         bundle = seal(_describe(config, origin, folder, pictures=pictures))
+        if bundle.licence == NOT_STATED:
+            say(
+                "licence: not stated, for not all that the weights were made of is known to allow "
+                "one: --licence NAME"
+            )
         graph = LogitsGraph(network, spec=origin.input_spec).eval()
         if "openvino" in engines:
             bundle = _add_openvino(bundle, graph, limit=config.openvino_precision)
@@ -127,8 +133,8 @@ def tell_memory(size: tuple[int, int], *, say: Say) -> None:
     needed, free = BASE_BYTES + PIXEL_BYTES * size[0] * size[1], available_bytes()
     if free is not None and needed > free:
         say(
-            f"an input of {size[0]}x{size[1]} needs about {needed / 2**30:.0f} GiB of memory, and "
-            f"{free / 2**30:.0f} GiB are free: the system may end this"
+            f"an input of {size[0]}x{size[1]} needs about {needed / 2**30:.1f} GiB of memory, and "
+            f"{free / 2**30:.1f} GiB are free: the system may end this"
         )
 
 
@@ -232,7 +238,7 @@ def read_notes(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        why = reason_of(error) if isinstance(error, OSError) else "it is no UTF-8"
         raise UsageError(
             f"cannot read --notes {path}: {why}",
             accepted="a file of Markdown in UTF-8",

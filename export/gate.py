@@ -8,6 +8,7 @@ Shape letters: N probes, n frames, C classes, H, W height and width of the input
 labels or logits.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from losszero_rt.network.mask_rcnn_split import is_split
 LogitsOf = Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]
 # Frames a call where batches are tried: all of them, a short last batch, and a single frame.
 BATCH = 3
-_POWER_MIN = float(np.finfo(np.float32).tiny)
+_POWER_MIN = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,14 +179,17 @@ def difference(found: Sequence[np.ndarray], *, truth: Truth) -> dict[str, Any]:
     if not errors:
         return record
     # A network that gives nothing but zeros has no power to compare with: what is off is far off.
-    power = max(np.mean([np.square(one).mean() for one in truth.logits]), _POWER_MIN)
-    square = np.mean([np.square(error).mean() for error in errors])
+    power = max(_mean_square(truth.logits), _POWER_MIN)
     return {
         **record,
         "max": round(float(max(np.abs(error).max() for error in errors)), 6),
         "mean": round(float(np.mean([np.abs(error).mean() for error in errors])), 8),
-        "share": round(float(np.sqrt(square / power)), 8),
+        "share": round(math.sqrt(_mean_square(errors) / power), 8),
     }
+
+
+def _mean_square(values: Sequence[np.ndarray]) -> float:
+    return float(np.mean([np.square(one, dtype=np.float64).mean() for one in values]))
 
 
 def _probes(alone: Sequence[np.ndarray], *, truth: Truth) -> dict[str, Any]:

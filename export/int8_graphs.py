@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from export.calibration import read_calibration
 from export.child import ChildError, run_child
@@ -56,17 +57,11 @@ def settle_int8(config: ExportConfig, *, say: Say) -> Int8Request | None:
         return None
     folder = config.calibration or config.labelled
     split = config.calibration_split or ("" if config.calibration else TRAIN_SPLIT)
-    fault = (
-        why_no_nncf() or why_unproved() or _calibration_fault(folder, split, config=config, say=say)
-    )
+    absent = why_no_nncf() or why_unproved()
+    fault = absent or _calibration_fault(folder, split, config=config, say=say)
     # Whoever names pictures wants them to be read; what nobody asked for is left out.
     if fault and (config.precision == "int8" or config.calibration):
-        refused = InputError if config.calibration else UsageError
-        raise refused(
-            f"no int8 graph can be made: {fault}",
-            accepted=_ACCEPTED,
-            remedy="name other pictures, or leave --calibration and --precision int8 away",
-        )
+        _refuse(fault, config=config, are_pictures=not absent)
     if fault or folder is None:
         say(f"int8 is left out: {fault}")
         return None
@@ -75,6 +70,17 @@ def settle_int8(config: ExportConfig, *, say: Say) -> Int8Request | None:
         calibration_split=split,
         labelled=str(config.labelled.resolve()) if config.labelled else "",
         split=config.split,
+    )
+
+
+def _refuse(fault: str, *, config: ExportConfig, are_pictures: bool) -> NoReturn:
+    """Raise what tells why an int8 graph that was asked for cannot be made."""
+    refused = InputError if are_pictures and config.calibration else UsageError
+    raise refused(
+        f"no int8 graph can be made: {fault}",
+        accepted=_ACCEPTED if are_pictures else "nncf, and a CPU that multiplies int8 exactly",
+        remedy="leave --precision int8 and --calibration away"
+        + (", or name other pictures" if are_pictures else ""),
     )
 
 

@@ -7,11 +7,12 @@ checkpoint's goes with them to every bundle that is scored.
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from export.card import read_notes_of
 from export.config import ExportConfig
-from export.credits import attribution_of
+from export.credits import attribution_of, licence_of
 from export.folding import fold_normalisation
 from export.parity import compare, judge_eager
 from export.rounding import halve_kernels, ride_values, round_kernels
@@ -25,16 +26,14 @@ from losszero_rt.bundle import (
     find_bundle,
 )
 from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
-from losszero_rt.engine import Model, TrainedModel
+from losszero_rt.engine import Model, TrainedModel, refuse_training_folder
 from losszero_rt.engine.eager_engine import load_model_network
-from losszero_rt.engine.model import refuse_training_folder
 from losszero_rt.errors import ModelError, UsageError
 from losszero_rt.network.mask_rcnn_split import is_split
 
 if TYPE_CHECKING:
     from torch import nn
 
-LICENCE = "Apache-2.0"
 # Weights are the same to the bit, and so are their scores but for the order of sums.
 _SCORE_OFF_MAX = 1e-3
 # What is known of stored weights, whatever pictures a later export is scored on.
@@ -62,7 +61,7 @@ def open_origin(config: ExportConfig) -> Model:
     if not path.exists():
         return _open_bundle(find_bundle(path, allow_unverified=True), config)
     if not (path / RECORD_NAME).is_file():
-        refuse_training_folder(path, command="python -m export")
+        refuse_training_folder(path, command=f"python -m export --out {quote(str(config.out))}")
     record = read_checkpoint(path)
     size = config.input_size(record.input.size)
     return TrainedModel(
@@ -203,13 +202,14 @@ def rights_of(origin: Model, *, licence: str) -> tuple[str, str]:
 
     Args:
         origin: What is exported.
-        licence: What was asked for; empty for what is known, of a checkpoint :data:`LICENCE`.
+        licence: What was asked for; empty for what is known.
 
     Raises:
         ModelError: If a bundle has no licence.
     """
     if isinstance(origin, TrainedModel):
-        return licence or LICENCE, attribution_of(data_of(origin), spec=origin.network_spec)
+        data, spec = data_of(origin), origin.network_spec
+        return licence or licence_of(data, spec=spec), attribution_of(data, spec=spec)
     if not (licence or origin.licence):
         raise ModelError(
             f"{origin.path} names no licence", accepted="bundles that do", remedy="--licence NAME"

@@ -53,12 +53,16 @@ def read_scored(
     dataset = f"{name}/{config.split}" if config.split else name
     if rare := list(_rare(pictures, classes)):
         say(f"nothing is proved of {', '.join(rare)}: {dataset} hardly shows it")
-    num_seen = _num_seen(pictures, data)
-    if num_seen:
-        dataset += f" ({num_seen} of {len(pictures)} trained on)"
+    if (seen := seen_in(data)) is None:
         say(
-            f"{num_seen} of these {len(pictures)} pictures were trained on, so scores on them "
-            "flatter: --split takes some rows of manifest.json"
+            "which pictures the weights were trained on is not recorded: if on these, "
+            "scores flatter"
+        )
+    elif num_seen := len(digests_of(picture.image for picture in pictures) & seen):
+        dataset += f" ({num_seen} of {len(pictures)} trained on, by name)"
+        say(
+            f"{num_seen} of these {len(pictures)} pictures have names of pictures that were "
+            "trained on, so scores on them flatter: --split takes some rows of manifest.json"
         )
     return ScoredSet(pictures=pictures, dataset=dataset)
 
@@ -87,8 +91,3 @@ def _rare(pictures: Sequence[LabelledPicture], classes: ClassMap) -> Iterator[st
     for class_id, name in enumerate(classes.names):
         if counts[class_id] < CLASS_PIXELS_MIN:
             yield f"{name} ({counts[class_id]} pixels)"
-
-
-def _num_seen(pictures: Sequence[LabelledPicture], data: Mapping[str, Any]) -> int:
-    seen = seen_in(data)
-    return len(digests_of(picture.image for picture in pictures) & seen) if seen else 0

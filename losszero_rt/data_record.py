@@ -8,12 +8,30 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-# Where the encoder began: a word of the training's --encoder-weights, or the name of a file.
+# Where the encoder began: one of these words of --encoder-weights, or the name of a file.
 ENCODER_KEY = "encoder_weights"
+NONE, HUB, OFFLINE = "none", "imagenet", "imagenet-offline"
+PUBLISHED = (HUB, OFFLINE)
 SEEN_KEY = "seen"
 # Beyond this many a record would outgrow what may be read: then they count as unknown.
 DIGESTS_MAX = 50_000
 _DIGITS = 10
+
+
+def encoder_record(began: Collection[str]) -> dict[str, str]:
+    """Return what a data record says of where encoders began; nothing if unknown, or they differ.
+
+    Args:
+        began: What is known of each of the weights that one network was made of; empty for unknown.
+    """
+    known = {*began}
+    return {ENCODER_KEY: known.pop()} if len(known) == 1 and all(known) else {}
+
+
+def encoder_in(data: Mapping[str, Any]) -> str:
+    """Return where the encoder of a data record began; empty if it does not say."""
+    began = data.get(ENCODER_KEY)
+    return began if isinstance(began, str) else ""
 
 
 def digests_of(names: Iterable[str]) -> frozenset[str]:

@@ -12,7 +12,14 @@ from typing import Any
 import torch
 
 from losszero_rt.checkpoint import Checkpoint, load_network, write_checkpoint
-from losszero_rt.data_record import SEEN_KEY, seen_in, seen_record
+from losszero_rt.data_record import (
+    ENCODER_KEY,
+    SEEN_KEY,
+    encoder_in,
+    encoder_record,
+    seen_in,
+    seen_record,
+)
 from losszero_rt.errors import ModelError
 from losszero_rt.network import build_network
 from train.datasets.picture import LabelledPicture
@@ -79,9 +86,11 @@ def _joined_data(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     seen = [seen_in(checkpoint.data) for checkpoint in checkpoints]
     known = [digests for digests in seen if digests is not None]
     whole = frozenset().union(*known) if len(known) == len(seen) else None
-    first = {key: value for key, value in checkpoints[0].data.items() if key != SEEN_KEY}
+    joined = (SEEN_KEY, ENCODER_KEY)
+    first = {key: value for key, value in checkpoints[0].data.items() if key not in joined}
+    began = encoder_record([encoder_in(checkpoint.data) for checkpoint in checkpoints])
     sources = [checkpoint.weights_sha256[:12] for checkpoint in checkpoints]
-    return {**first, **seen_record(whole), "averaged": sources}
+    return {**first, **began, **seen_record(whole), "averaged": sources}
 
 
 def mean_of(states: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -137,7 +137,7 @@ def cross_validate(
             sources={**others, source: trained_on}, val=kept, train_probe=trained_on[:NUM_PROBE]
         )
         folder, tell = out / f"fold-{index}", _named(say, index)
-        if _trained(stages, folder, deadline_s, partial(training, data=data, say=tell), tell):
+        if _trained(stages, folder, deadline_s, partial(training, say=tell), data, tell):
             done[index] = _judged(stages, kept, folder, index)
             say(f"fold {index} mIoU {done[index].scored.scores.miou:.4f} n={len(kept)}")
     return CrossValidation(split=split, folds=tuple(done[index] for index in sorted(done)))
@@ -205,6 +205,7 @@ def _trained(
     folder: Path,
     deadline_s: float,
     training: Callable[..., Progress],
+    data: Data,
     say: Callable[[str], object],
 ) -> bool:
     """Train a fold unless another process is at it; return whether its stages are at their end."""
@@ -214,7 +215,7 @@ def _trained(
         return False
     try:
         with sole_training(folder):
-            _train_stages(stages, folder, deadline_s, training)
+            _train_stages(stages, folder, deadline_s, training, data)
     except BusyError:
         say("left to another process, which is at work on it")
     return _is_trained(stages, folder)
@@ -229,6 +230,7 @@ def _train_stages(
     folder: Path,
     deadline_s: float,
     training: Callable[..., Progress],
+    data: Data,
 ) -> None:
     """Train the stages of one fold, as far as time allows."""
     weights = None
@@ -236,6 +238,7 @@ def _train_stages(
         if not (place / END_NAME).exists():
             progress = training(
                 stage,
+                data=data,
                 out=place,
                 resume=has_state(place / "state"),
                 start_from=weights,
@@ -245,7 +248,8 @@ def _train_stages(
                 return
             end = {"epoch": len(progress.history), "elapsed_s": round(progress.elapsed_s, 1)}
             write_whole(place / END_NAME, json.dumps(end).encode())
-        weights = read_weights(place / "last", checkpoint=read_checkpoint(place / "last"))
+        record = read_checkpoint(place / "last")
+        weights, data = read_weights(place / "last", checkpoint=record), data.after(record)
 
 
 def stage_folders(folder: Path, num_stages: int) -> list[Path]:

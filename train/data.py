@@ -1,10 +1,11 @@
 """What a training sees and what it is measured on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from losszero_rt.data_record import ENCODER_KEY, digests_of, seen_record
+from losszero_rt.checkpoint import Checkpoint
+from losszero_rt.data_record import digests_of, encoder_in, encoder_record, seen_record
 from losszero_rt.errors import InputError
 from train.config import SourceName
 from train.datasets.picture import LabelledPicture
@@ -27,8 +28,8 @@ class Data:
         split_version: Digest of the split and of the files it was made for; empty if unknown.
         earlier: Digests of the pictures that the weights it starts from were trained on; None if
             these are unknown.
-        encoder_weights: Where the encoder of the weights that it starts from began: a word of
-            the recipe, or the name of a file; empty if unknown.
+        encoder_weights: Where the encoder of the weights that it starts from began; empty if
+            unknown, None where it starts as its recipe says.
     """
 
     sources: Mapping[SourceName, Sequence[LabelledPicture]]
@@ -37,7 +38,7 @@ class Data:
     versions: tuple[str, ...] = ()
     split_version: str = ""
     earlier: frozenset[str] | None = frozenset()
-    encoder_weights: str = ""
+    encoder_weights: str | None = None
 
     def __post_init__(self) -> None:
         for name, pictures in (("val", self.val), ("train_probe", self.train_probe)):
@@ -51,9 +52,12 @@ class Data:
         """Return the counts for the checkpoint's record, and what its weights have seen."""
         counts = {str(name): len(pictures) for name, pictures in self.sources.items()}
         version = {"version": self.split_version} if self.split_version else {}
-        began = {ENCODER_KEY: self.encoder_weights} if self.encoder_weights else {}
-        seen = seen_record(self._seen())
-        return {"train": counts, "val": len(self.val), **began, **version, **seen}
+        return {"train": counts, "val": len(self.val), **version, **seen_record(self._seen())}
+
+    def after(self, *records: Checkpoint) -> "Data":
+        """Return the same pictures for a training that starts from (a mean of) checkpoints."""
+        began = encoder_record([encoder_in(record.data) for record in records])
+        return replace(self, encoder_weights=encoder_in(began))
 
     def _seen(self) -> frozenset[str] | None:
         if self.earlier is None:

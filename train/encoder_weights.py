@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from losszero_rt.data_record import HUB, NONE, OFFLINE
 from losszero_rt.errors import ModelError
 from losszero_rt.network import NetworkSpec, encoder_of
 from train.weight_files import read_tensors
 from train.weight_hub import fetch_published
 
-NONE, HUB, OFFLINE = "none", "imagenet", "imagenet-offline"
 OFFLINE_ENCODER = "tu-tf_efficientnet_lite0"
 ALTERNATIVES = (
     f"{NONE}, {HUB} (asks the hub), {OFFLINE} (encoder {OFFLINE_ENCODER} only), "

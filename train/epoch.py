@@ -11,10 +11,12 @@ import torch
 
 from losszero_rt import __version__
 from losszero_rt.checkpoint import Checkpoint, write_checkpoint, write_whole
+from losszero_rt.data_record import encoder_record
 from losszero_rt.metrics.bootstrap import json_number
 from losszero_rt.timings import now_s
 from train.config import TrainConfig
 from train.data import Data
+from train.encoder_weights import name_of
 from train.session import Session
 from train.state import Progress
 from train.tracking import Tracker, score_values
@@ -200,7 +202,7 @@ def _write(
         input=config.input,
         classes=config.classes,
         scores=result.val.areas.as_dict(),
-        data=data.summary(),
+        data={**data.summary(), **encoder_record([_began(data, config=config)])},
         epoch=result.epoch,
         version=__version__,
     )
@@ -209,6 +211,12 @@ def _write(
         write_checkpoint(out / name, checkpoint=checkpoint, weights=weights)
     rows = json.dumps(session.progress.history, indent=1, allow_nan=False)
     write_whole(out / "history.json", rows.encode())
+
+
+def _began(data: Data, *, config: TrainConfig) -> str:
+    """Return where the encoder began, empty if unknown."""
+    inherited = data.encoder_weights
+    return name_of(config.encoder_weights) if inherited is None else inherited
 
 
 def _track(

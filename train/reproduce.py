@@ -120,12 +120,12 @@ def reproduce(
         folder = out / stage.recipe
         if _epochs_done(folder) >= config.num_epochs:
             continue
-        before = [load_network(out / name / "last")[0] for name in stage.starts_from]
-        weights = mean_of([network.state_dict() for network in before]) if before else None
+        before = [load_network(out / name / "last") for name in stage.starts_from]
+        weights = mean_of([network.state_dict() for network, _ in before]) if before else None
         with sole_training(folder):
             train(
                 config,
-                data=data,
+                data=data.after(*(record for _, record in before)) if before else data,
                 out=folder,
                 resume=has_state(folder / "state"),
                 start_from=weights,

@@ -257,7 +257,9 @@ class Bundle:
 
 
 def _with_parity(bundle: Bundle, parity: dict[str, Any]) -> Bundle:
-    _demand_none(bundle.path / PARITY_NAME, form_fault(parity))
+    if fault := form_fault(parity):
+        form = "an object for every engine, and in it one for every precision"
+        raise _refused(bundle.path / PARITY_NAME, fault, accepted=form)
     return replace(bundle, parity=parity)
 
 

@@ -53,7 +53,11 @@ def engine_options(function: Any) -> Any:
             default=0,
             help="Frames side by side in the CPU engine; 0 measures what is fastest, once.",
         ),
-        option("--allow-unverified", is_flag=True, help="Accept a model without parity record."),
+        option(
+            "--allow-unverified",
+            is_flag=True,
+            help="Accept a model without parity record, or the eager engine in bf16 or fp16.",
+        ),
         option(
             "--trust-engine",
             is_flag=True,

@@ -1,7 +1,7 @@
 """Engines: what maps network input to labels."""
 
 from losszero_rt.engine.engine_score import Score, compiled_scores, score_of, weights_score
-from losszero_rt.engine.model import Model, TrainedModel, open_model
+from losszero_rt.engine.model import Model, TrainedModel, open_model, refuse_training_folder
 from losszero_rt.engine.opening import engine_facts, fits, open_engine
 from losszero_rt.engine.protocol import (
     ENGINE_NAMES,
@@ -38,6 +38,7 @@ __all__ = [
     "open_engine",
     "open_model",
     "open_proved",
+    "refuse_training_folder",
     "score_of",
     "weights_score",
 ]

@@ -119,13 +119,15 @@ def proved_precisions(bundle: Bundle) -> tuple[Precision, ...]:
 def require_offered(bundle: Bundle, asked: Precision) -> None:
     """Check that a bundle can run here in the precision that was asked for.
 
+    Of a bundle with a parity record nothing else runs than what that proves, whatever is allowed.
+
     Raises:
         ModelError: If it cannot; says whether the CPU or the bundle is what lacks it, or what
             the export found wrong with it, or that it was not there to be proved at export.
     """
     offered = offered_precisions(bundle)
-    if recorded := bundle.parity.get(ENGINE, {}).get("precisions"):
-        offered = tuple(precision for precision in offered if precision in recorded)
+    if bundle.parity.get(ENGINE, {}).get("precisions"):
+        offered = proved_precisions(bundle)
     if asked in offered:
         return
     lacking = f"which {bundle.path} holds no graph for"
@@ -140,7 +142,7 @@ def require_offered(bundle: Bundle, asked: Precision) -> None:
     raise ModelError(
         f"precision {asked} was asked for, {lacking}",
         accepted=f"precisions: auto, {', '.join(offered)}",
-        remedy="leave --precision away, or --precision fp32",
+        remedy="leave --precision away" + (", or --precision fp32" if "fp32" in offered else ""),
     )
 
 

@@ -11,17 +11,24 @@ from losszero_rt.errors import ModelError
 _REFERENCE = "fp32"
 
 
-def is_proved(model: Model, engine: EngineInfo) -> bool:
+def is_proved(model: Model, info: EngineInfo) -> bool:
     """Say whether the model is verified, and so is this engine in its arithmetic.
 
-    Compiled engines run nothing else of a verified bundle: see
-    :func:`losszero_rt.engine.openvino_graphs.require_offered`.
+    A compiled engine of a verified bundle runs in nothing that was not proved: see
+    :func:`losszero_rt.engine.openvino_graphs.require_offered`. A TensorRT engine that was built on
+    this machine was compared with the network when it was built; that it was not on labelled
+    pictures is told by ``info.proof``.
     """
-    return model.is_verified and (engine.name != "eager" or engine.precision == _REFERENCE)
+    return model.is_verified and (info.name != "eager" or info.precision == _REFERENCE)
 
 
 def open_proved(
-    model: Model, name: str, *, options: EngineOptions, say: Callable[[str], None], lenient: bool
+    model: Model,
+    *,
+    name: str,
+    options: EngineOptions,
+    say: Callable[[str], None],
+    allow_unverified: bool,
 ) -> Engine:
     """Open an engine as :func:`open_engine` does, if it is proved in its arithmetic.
 
@@ -30,7 +37,7 @@ def open_proved(
         name: See :func:`open_engine`, like ``options`` and ``say``.
         options: What was asked for.
         say: Hears what a person should know.
-        lenient: Accept one that nobody compared with the network.
+        allow_unverified: Accept one that nobody compared with the network.
 
     Raises:
         ModelError: If it is not proved, or cannot be opened.
@@ -38,7 +45,7 @@ def open_proved(
     """
     engine = open_engine(model, name=name, options=options, say=say)
     info = engine.info
-    if lenient or is_proved(model, info):
+    if allow_unverified or is_proved(model, info):
         return engine
     engine.close()
     raise ModelError(

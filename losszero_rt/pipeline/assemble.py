@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 
 from losszero_rt.classmap import ClassMap
-from losszero_rt.engine import Engine, Model, open_model, open_proved
+from losszero_rt.engine import Model, open_model
 from losszero_rt.errors import ExitCode, LossZeroError, ModelError, OutputError
 from losszero_rt.frame import StreamItem, VideoInfo
 from losszero_rt.ledger import Ledger
@@ -35,6 +35,7 @@ from losszero_rt.pipeline.painter import LiveLine
 from losszero_rt.pipeline.pipeline import Pipeline
 from losszero_rt.pipeline.progress import Progress, counted
 from losszero_rt.pipeline.report import Meter, SourceResult, build_report, hud_suffix
+from losszero_rt.pipeline.running_engine import open_running
 from losszero_rt.pipeline.side_files import SideFiles
 from losszero_rt.pipeline.thinning import thin
 from losszero_rt.stopping import StopSwitch
@@ -106,17 +107,14 @@ class OpenRun:
         self._meter = meter
         self._progress = progress
         self._classmap: ClassMap = model.classmap.with_palette(config.palette)
-        options, lenient = engine_options(config), config.allow_unverified
-        self._engine: Engine = open_proved(
-            model, config.engine, options=options, say=progress.warn, lenient=lenient
+        self._engine = open_running(
+            config, model=model, options=engine_options(config), progress=progress
         )
         self._watched_class: str | None = None
         if config.cam:
             class_id = self._classmap.id_of(config.cam)
             self._engine.watch(class_id)
             self._watched_class = self._classmap.names[class_id]
-        info = self._engine.info
-        progress.note(f"model {model.path}, {info.name} {info.version}, {info.precision}")
         self._accuracy = Accuracy(self._classmap)
         self._detections = Detections(self._classmap.names)
         self._side = SideFiles(config, classmap=self._classmap, masks=config.masks)

@@ -5,7 +5,7 @@ from typing import Any
 
 import cv2
 
-from losszero_rt.engine import Model, open_proved
+from losszero_rt.engine import Model
 from losszero_rt.errors import InputError, LossZeroError, OutputError
 from losszero_rt.ledger import Ledger
 from losszero_rt.pipeline.detections import Detections
@@ -27,6 +27,7 @@ from losszero_rt.pipeline.pipeline import Pipeline
 from losszero_rt.pipeline.progress import Progress
 from losszero_rt.pipeline.recording import Recording
 from losszero_rt.pipeline.report import Meter, SourceResult, build_report
+from losszero_rt.pipeline.running_engine import open_running
 from losszero_rt.pipeline.side_files import SideFiles
 from losszero_rt.stopping import StopSwitch
 from losszero_rt.timings import now_s
@@ -65,14 +66,11 @@ class LiveRun:
             any_batch=True,
             cams=bool(config.cam) or page is not None,
         )
-        say, lenient = progress.warn, config.allow_unverified
-        self._engine = open_proved(model, config.engine, options=options, say=say, lenient=lenient)
+        self._engine = open_running(config, model=model, options=options, progress=progress)
         try:
             self._engine.watch(configured.cam)  # refused now where there are no maps
             drawn = config.record is not None or config.show
             heat = HeatWatch(self._engine, configured=configured.cam if drawn else None)
-            info = self._engine.info
-            progress.note(f"model {model.path}, {info.name} {info.version}, {info.precision}")
             self._detections = Detections(self._classmap.names)
             self._side = SideFiles(config, classmap=self._classmap)
         except BaseException:

@@ -43,7 +43,8 @@ class StreamConfig:
         report: File for the report.
         force: Overwrite outputs.
         max_loss: Largest share of frames that may be lost, 0..1.
-        allow_unverified: Accept a bundle without a parity record.
+        allow_unverified: Accept what nobody compared with the network: a bundle without a
+            parity record, or the eager engine in another arithmetic than fp32.
         trust_engine: Load a compiled engine that is code although this user did not build it.
         build: Compile a TensorRT engine for this GPU where none fits.
     """

@@ -18,7 +18,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> NoReturn:
         raise AssertionError("the model was loaded first")
 
-    monkeypatch.setattr(assemble, "open_proved", refuse)
+    monkeypatch.setattr(assemble, "open_running", refuse)
 
 
 @pytest.mark.usefixtures("no_model")

@@ -4,12 +4,10 @@ import re
 from dataclasses import replace
 
 from export.card import plain, write_card
-from export.credits import attribution_of
 from losszero_rt.bundle import Bundle
 from losszero_rt.classmap import ClassMap
 from losszero_rt.data_record import digests_of, seen_record
 from losszero_rt.network import NetworkSpec
-from tests.bundles import NETWORK
 
 SPACE = ClassMap(names=("ground", "free <space>"), colours=((0, 0, 0), (250, 250, 0)))
 OBJECTS = NetworkSpec(
@@ -19,11 +17,13 @@ OBJECTS = NetworkSpec(
 
 def test_a_card_of_another_job_speaks_of_no_ride(bundle: Bundle) -> None:
     data = {"train": {"parking": 24}}
-    card = write_card(replace(bundle, classmap=SPACE, data=data, scores={}), parity={})
+    other = replace(bundle, classmap=SPACE, data=data)
+    card = write_card(other, parity={}) + write_card(replace(other, scores={}), parity={})
     assert "2 classes: ground, free \\<space\\>." in card
     assert "- parking: 24 pictures\n" in card
     assert "Not measured." in card
     assert "Nobody scored it" in card
+    card = card.replace("on pairs,", "")
     for word in ("night", "ride", "motorcycle", "lane", "efficientnet"):
         assert word not in card.replace(bundle.attribution, "").lower()
 
@@ -36,7 +36,7 @@ def test_networks_of_objects_say_how_their_labels_come(bundle: Bundle) -> None:
 
 def test_what_was_scored_is_told_with_its_limits(bundle: Bundle) -> None:
     card = write_card(bundle, parity={})
-    assert "Scored on 4 pictures." in card
+    assert "Scored on 4 pictures:" in card
     assert "does not say whether it was trained on some of these." in card
     assert "Its weakest class is bright (IoU " in card
     known = replace(bundle, data={**bundle.data, **seen_record(digests_of(["7.png"]))})
@@ -60,19 +60,3 @@ def test_texts_of_strangers_are_shown_and_not_obeyed(bundle: Bundle) -> None:
 def test_data_of_another_form_is_not_recorded_data(bundle: Bundle) -> None:
     for data in ({"train": ["night_ride"]}, {"train": {"night_ride": "many"}}, {"train": 3}, {}):
         assert "## Data\n\nNot recorded.\n" in write_card(replace(bundle, data=data), parity={})
-
-
-def test_whom_to_name_is_told_by_what_was_used() -> None:
-    lite = replace(NETWORK, encoder="tu-tf_efficientnet_lite0")
-
-    def credit(source: str, spec: NetworkSpec = NETWORK, **train: int) -> str:
-        return attribution_of({"encoder_weights": source, "train": train}, spec=spec)
-
-    assert credit("none") == ""
-    assert credit("imagenet-offline", lite) == "EfficientNet-Lite0 ImageNet weights, Apache-2.0"
-    assert credit("imagenet").startswith("ImageNet weights of resnet18, under the licence")
-    assert credit("sam_vit_b_01ec64.pth").startswith("encoder weights of the file sam_vit_b")
-    assert credit("none", comma10k=10, rides=0) == "comma10k (Copyright comma.ai), MIT"
-    assert credit("none", own=3) == "own, under the licence that these pictures came with"
-    unknown = attribution_of({}, spec=NETWORK)
-    assert unknown == ("encoder resnet18: whether it began with published weights is not recorded")

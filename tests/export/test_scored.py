@@ -25,18 +25,23 @@ def test_without_pictures_there_is_no_name(config: ExportConfig) -> None:
     assert (list(scored.pictures), scored.dataset, told) == ([], "", [])
 
 
-def test_pictures_that_nobody_trained_on_are_not_spoken_of(config: ExportConfig) -> None:
-    for data in ({}, seen_record(digests_of(["7.png", "8.png"]))):
-        scored, told = _read(config, data)
-        assert (len(scored.pictures), scored.dataset, told) == (4, "pairs", [])
+def test_pictures_that_were_not_trained_on_are_not_spoken_of(config: ExportConfig) -> None:
+    scored, told = _read(config, seen_record(digests_of(["7.png", "8.png"])))
+    assert (len(scored.pictures), scored.dataset, told) == (4, "pairs", [])
+
+
+def test_where_nobody_knows_that_is_said(config: ExportConfig) -> None:
+    scored, told = _read(config, {})
+    assert (scored.dataset, len(told)) == ("pairs", 1)
+    assert told[0].startswith("which pictures the weights were trained on is not recorded")
 
 
 def test_pictures_that_were_trained_on_are_counted_in_the_name(config: ExportConfig) -> None:
     scored, told = _read(config, seen_record(digests_of(["1.png", "3.png", "9.png"])))
-    assert scored.dataset == "pairs (2 of 4 trained on)"
+    assert scored.dataset == "pairs (2 of 4 trained on, by name)"
     assert told == [
-        "2 of these 4 pictures were trained on, so scores on them flatter: --split takes some "
-        "rows of manifest.json"
+        "2 of these 4 pictures have names of pictures that were trained on, so scores on them "
+        "flatter: --split takes some rows of manifest.json"
     ]
 
 
@@ -48,7 +53,7 @@ def test_a_class_that_hardly_occurs_is_named(config: ExportConfig, pairs: Path) 
     labels_HW[0, :7] = 1
     cv2.imwrite(str(folder / "images" / "0.png"), np.zeros((*SIZE, 3), np.uint8))
     cv2.imwrite(str(folder / "masks" / "0.png"), labels_HW)
-    _, told = _read(replace(config, labelled=folder), {})
+    _, told = _read(replace(config, labelled=folder), seen_record(()))
     assert told == ["nothing is proved of bright (7 pixels): dark hardly shows it"]
 
 
@@ -58,4 +63,8 @@ def test_a_class_that_hardly_occurs_is_named(config: ExportConfig, pairs: Path) 
 def test_masks_that_are_upside_down_are_asked_for(known: dict[str, float], warns: bool) -> None:
     told: list[str] = []
     warn_of_low_score(0.12, known=known, say=told.append)
-    assert [line[:41] for line in told] == ["mean IoU 0.120 on these pictures, 0.790 c"] * warns
+    wanted = (
+        "mean IoU 0.120 on these pictures, 0.790 came with the weights: are these masks of the "
+        "same classes, and upright?"
+    )
+    assert told == [wanted] * warns

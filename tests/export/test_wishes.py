@@ -51,7 +51,7 @@ def test_the_folder_of_a_training_is_told_with_what_is_in_it(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(checkpoint, tmp_path / "best")
-    wanted = r"is the folder of a training, .*/best\. python -m export .*/best"
+    wanted = r"is the folder of a training, .*/best\. python -m export --out .*/o .*/best"
     with pytest.raises(ModelError, match=wanted):
         open_origin(ExportConfig(model=tmp_path, out=tmp_path / "o"))
 
@@ -62,8 +62,8 @@ def test_memory_that_is_not_there_is_told_before(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr("export.exporting.available_bytes", lambda free=free: free)
         tell_memory((2048, 4096), say=said.append)
     assert said == [
-        "an input of 2048x4096 needs about 28 GiB of memory, and 8 GiB are free: the system may "
-        "end this"
+        "an input of 2048x4096 needs about 28.2 GiB of memory, and 8.0 GiB are free: the system "
+        "may end this"
     ]
 
 

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from losszero_rt import free_memory
 from losszero_rt.errors import UsageError
 from losszero_rt.frame import VideoInfo
-from losszero_rt.free_memory import available_bytes
 from losszero_rt.pipeline import memory
 from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.pipeline.memory import check_memory, estimate_bytes
@@ -48,22 +46,3 @@ def test_what_does_not_fit_is_refused_with_a_way_out(monkeypatch: pytest.MonkeyP
 def test_unknown_memory_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: None)
     check_memory(LARGEST, config=replace(PLAIN, batch=64))
-
-
-@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="reads what Linux shows")
-def test_available_memory_is_below_what_is_built_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = Path("/proc/meminfo").read_text().splitlines()[0]
-    total = int(first.split()[1]) * 2**10
-    assert 0 < (available_bytes() or 0) < total
-    for name, text in (
-        ("memory.max", "1000000"),
-        ("memory.current", "900000"),
-        ("memory.stat", "anon 5\ninactive_file 50000\n"),
-    ):
-        (tmp_path / name).write_text(text)
-    monkeypatch.setattr(free_memory, "_CGROUP", tmp_path)
-    assert available_bytes() == 150_000, "the limit of a container counts, its file cache is free"
-    (tmp_path / "memory.max").write_text("max")
-    assert (available_bytes() or 0) > 150_000

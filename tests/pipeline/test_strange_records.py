@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from losszero_rt.bundle import MANIFEST_NAME, PARITY_NAME, WEIGHTS, Bundle
@@ -69,9 +69,13 @@ def _changed(place: tuple[str, tuple[Any, ...]], value: Any) -> dict[str, Record
     return records
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+def test_the_records_as_they_ship_are_read(folder: Path) -> None:
+    bundle = _open(folder, _changed((MANIFEST_NAME, ("name",)), "night-ride"))
+    assert bundle.is_verified
+    assert "proved at export" in inspection_text(bundle)
+
+
+@settings(max_examples=60, deadline=None)
 @given(depth=st.integers(1, 6), pick=st.randoms(use_true_random=False))
 def test_a_record_with_anything_in_it_is_refused_or_read(
     folder: Path, depth: int, pick: Any

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from losszero_rt.checkpoint import load_network
 from losszero_rt.classmap import NIGHT_RIDE
+from losszero_rt.data_record import encoder_in
 from losszero_rt.errors import InputError, UsageError
 from losszero_rt.network import NetworkSpec
 from losszero_rt.preprocess import InputSpec
@@ -217,10 +218,13 @@ def test_a_second_stage_starts_from_the_end_of_the_first(
     rides: PictureSet, config: TrainConfig, tmp_path: Path
 ) -> None:
     still = replace(config, learning_rate=1e-12, weight_decay=0.0, samples_per_epoch=2)
+    # Weights that no stage after the first loads.
+    still = replace(still, encoder_weights="imagenet")
     result = run([config, still], rides, tmp_path, folds=2)
     for fold in result.folds:
-        first, _ = load_network(fold.folder / "stage-1" / "last")
-        second, _ = load_network(fold.folder / "last")
+        first, before = load_network(fold.folder / "stage-1" / "last")
+        second, record = load_network(fold.folder / "last")
+        assert encoder_in(before.data) == encoder_in(record.data) == "none"
         kernel = "encoder.model.conv_stem.weight"
         assert np.allclose(first.state_dict()[kernel], second.state_dict()[kernel], atol=1e-6)
         assert fold.epoch == 2

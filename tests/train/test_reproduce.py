@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from losszero_rt.checkpoint import load_network, read_checkpoint
+from losszero_rt.data_record import encoder_in
 from losszero_rt.errors import ModelError, UsageError
 from train import averaging
 from train import reproduce as reproducing
@@ -34,7 +35,8 @@ def receipt(tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> Receip
     recipes = {
         "one": tiny_config,
         "two": replace(tiny_config, seed=5),
-        "three": replace(tiny_config, seed=6),
+        # Its encoder weights are not loaded: it starts from the others.
+        "three": replace(tiny_config, seed=6, encoder_weights="imagenet"),
     }
     made = Receipt(
         stages=(
@@ -59,6 +61,7 @@ def test_the_result_is_the_mean_of_what_the_receipt_averages(data: Data, tmp_pat
     record = reproduce("tiny", data=data, out=tmp_path, say=lambda _: None)
     assert record is not None
     assert record.scores["n"] == 1
+    assert encoder_in(record.data) == "none"
     final = load_network(tmp_path / "final")[0].state_dict()
     parts = [load_network(tmp_path / name / "last")[0].state_dict() for name in ("two", "three")]
     key = "segmentation_head.0.weight"

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
-from losszero_rt.data_record import ENCODER_KEY, SEEN_KEY, digests_of, seen_record
+from losszero_rt.data_record import SEEN_KEY, digests_of, encoder_in, seen_record
 from train import recipes
 from train.__main__ import main
 from train.averaging import average_checkpoints
@@ -79,22 +79,30 @@ def test_a_mean_has_seen_what_any_of_its_parts_has_seen(
 def test_where_the_encoder_began_goes_with_the_weights(
     config: TrainConfig, data: Data, tmp_path: Path
 ) -> None:
-    assert ENCODER_KEY not in data.summary()
+    train(config, data=data, out=tmp_path / "fresh", say=str)
+    assert encoder_in(read_checkpoint(tmp_path / "fresh" / "last").data) == "none"
     train(config, data=replace(data, encoder_weights="imagenet"), out=tmp_path / "a", say=str)
-    assert read_checkpoint(tmp_path / "a" / "last").data[ENCODER_KEY] == "imagenet"
+    assert encoder_in(read_checkpoint(tmp_path / "a" / "last").data) == "imagenet"
     assert started_from(tmp_path / "a" / "last", data=data)[1].encoder_weights == "imagenet"
     assert [name_of(one) for one in ("none", "/home/me/sam.pth")] == ["none", "sam.pth"]
+
+
+def test_a_mean_of_two_origins_has_none(
+    config: TrainConfig, data: Data, pictures: list[LabelledPicture], tmp_path: Path
+) -> None:
+    folders = [tmp_path / name / "last" for name in ("none", "imagenet")]
+    for folder in folders:
+        began = replace(data, encoder_weights=folder.parent.name)
+        train(config, data=began, out=folder.parent, say=str)
+    for index, known in ((0, "none"), (1, "")):
+        same = [folders[0], folders[index]]
+        average_checkpoints(same, out=tmp_path / f"mean{index}", val=pictures[3:])
+        assert encoder_in(read_checkpoint(tmp_path / f"mean{index}").data) == known
 
 
 def test_rendered_rides_are_not_recorded(data: Data, pictures: list[LabelledPicture]) -> None:
     both = replace(data, sources={"night_ride": pictures[:1], "rides": pictures[1:]})
     assert both.summary()[SEEN_KEY].split() == sorted(digests_of(NAMES[:1]))
-
-
-def test_more_pictures_than_a_record_may_hold_are_unknown() -> None:
-    assert seen_record({str(number) for number in range(50_001)}) == {}
-    assert seen_record(None) == {}
-    assert seen_record(()) == {SEEN_KEY: ""}
 
 
 def test_the_split_beside_an_older_checkpoint_tells(

@@ -7,7 +7,7 @@ import click
 import torch
 
 from losszero_rt.checkpoint import load_network
-from losszero_rt.data_record import ENCODER_KEY, seen_in
+from losszero_rt.data_record import seen_in
 from losszero_rt.errors import InputError, UsageError
 from train.commands.pictures import main_source, open_measured, other_sources
 from train.config import TrainConfig
@@ -16,7 +16,6 @@ from train.datasets import PictureSet, Split, check_split, make_split, read_spli
 from train.datasets.leaks import find_leaks, near_duplicates
 from train.datasets.splits import OWN_SCHEME, own_split
 from train.datasets.splitting import DEFAULT_RATIOS
-from train.encoder_weights import name_of
 from train.fitting import with_classes
 from train.state import has_state
 
@@ -157,7 +156,6 @@ def training_data(
         val=pictures.subset(kept),
         train_probe=learnt[:NUM_PROBE],
         split_version=split.data_version,
-        encoder_weights=name_of(config.encoder_weights),
     )
 
 
@@ -176,5 +174,4 @@ def started_from(
     if checkpoint is None:
         return None, data
     network, record = load_network(checkpoint)
-    began = str(record.data.get(ENCODER_KEY, ""))
-    return network.state_dict(), replace(data, earlier=seen_in(record.data), encoder_weights=began)
+    return network.state_dict(), replace(data.after(record), earlier=seen_in(record.data))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from losszero_rt.classmap import NIGHT_RIDE, ClassMap
-from losszero_rt.errors import InputError
+from losszero_rt.errors import InputError, LossZeroError
 from train.datasets.image_files import (
     IMAGE_SUFFIXES,
     list_files,
@@ -82,7 +82,7 @@ def _read_classes(path: Path) -> ClassMap:
             colours=tuple((int(r), int(g), int(b)) for r, g, b in named["colours"]),
             background_id=int(named["background_id"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (LossZeroError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} cannot be read: {error!r}",
             accepted="an object with names, colours and background_id",
