@@ -17,6 +17,7 @@ from torch import nn
 
 from benchmarks.engine_subjects import Subject
 from export.compile_onnx import PortableGraph, read_portable
+from export.onnx_parity import import_onnxruntime
 from export.trace import LogitsGraph
 from losszero_rt.bundle import WEIGHTS_NAME
 from losszero_rt.engine import EngineOptions, Precision
@@ -93,8 +94,7 @@ def _open_compiled(subject: Subject) -> Run:
 def _open_onnx(subject: Subject) -> Run:
     if "onnx" in subject.absent:
         raise AbsentError(subject.absent["onnx"])
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     content = subject.bundle.read(subject.bundle.engines["onnx"]["graph"])
     read_portable(content)
     options = onnxruntime.SessionOptions()

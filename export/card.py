@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from export.credits import trained_on
-from losszero_rt.bundle import Bundle
+from losszero_rt.bundle import Bundle, unproved_of
 from losszero_rt.data_record import seen_in
 from losszero_rt.errors import printable
 from losszero_rt.network.mask_rcnn_split import is_split
@@ -102,17 +102,21 @@ def _limits(bundle: Bundle) -> Iterator[str]:
     """Yield what the scores of a bundle cannot tell."""
     scores = bundle.scores
     if not scores:
-        yield "Nobody scored it: whether it finds anything at all is not known."
+        yield "It was not scored when it was exported, which --labelled does."
         return
     yield (
-        f"Scored on {scores['n']} pictures: the width of the intervals tells how much of it is "
+        f"Scored on n = {scores['n']}: the width of the intervals tells how much of it is "
         "chance, and of what these do not show nothing is known."
     )
     if seen_in(bundle.data) is None:
         yield "Its record does not say whether it was trained on some of these."
-    known = {name: iou for name, iou in scores["class_iou"].items() if iou is not None}
-    if absent := [name for name in scores["class_iou"] if name not in known]:
-        yield f"Nothing is known of {plain(', '.join(absent))}: no pixel of it was scored."
+    unproved = unproved_of(scores)
+    if unproved:
+        yield f"Nothing is proved of {plain(', '.join(unproved))}: hardly a pixel of it was scored."
+    shown = {name: iou for name, iou in scores["class_iou"].items() if name not in unproved}
+    known = {name: iou for name, iou in shown.items() if iou is not None}
+    if not known:
+        return
     worst = min(known, key=lambda name: float(known[name]))
     yield f"Its weakest class is {plain(worst)} (IoU {_score(known[worst])})."
 
@@ -170,7 +174,7 @@ def _ranges_text(bundle: Bundle) -> str:
     return (
         f"\n\nRanges of int8 were measured on {facts['calibration']} pictures of "
         f"{plain(facts['calibration_set'])} (sha256 {facts['calibration_sha256']}), none of which "
-        "is among those above."
+        "is among those above. Which layers stay in floats was settled on both."
     )
 
 

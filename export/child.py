@@ -12,6 +12,7 @@ from typing import Any
 from losszero_rt.errors import LossZeroError, ModelError
 from losszero_rt.stopping import end_with_parent
 
+_MEMORY = "as a rule the system does that for want of memory: free some, or take a smaller --imgsz"
 ROOT = Path(__file__).parents[1]
 
 
@@ -20,10 +21,11 @@ class ChildError(ModelError):
 
     Args:
         why: Last line that it said, or how it was ended.
+        remedy: What to do next; empty where that line says it.
     """
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, why: str, *, remedy: str = "") -> None:
+        super().__init__(why, remedy=remedy)
         self.why = why
 
 
@@ -46,7 +48,11 @@ def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict
     except subprocess.TimeoutExpired as error:
         raise ChildError(f"not done within {timeout_s:.0f} s") from error
     if done.returncode < 0:
-        raise ChildError(f"{module} was ended by {signal.Signals(-done.returncode).name}")
+        name = signal.Signals(-done.returncode).name
+        raise ChildError(
+            f"a process of this export ({module}) was ended by {name} before it was done",
+            remedy=_MEMORY if name == "SIGKILL" else "export it again",
+        )
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise ChildError(lines[-1] if lines else f"exit status {done.returncode}")

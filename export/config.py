@@ -83,12 +83,20 @@ class ExportConfig:
             raise UsageError(
                 f"--batch {','.join(map(str, self.batches))}",
                 accepted=f"numbers from 1 to {BATCH_MAX}, such as 1,2,8",
+                remedy="leave --batch away for 1",
             )
         if self.imgsz and not _is_size(*self.imgsz):
             raise UsageError(
                 f"--imgsz {self.imgsz[0]}x{self.imgsz[1]}",
                 accepted=f"HEIGHTxWIDTH, both multiples of {SIDE_STEP}, such as 384x672, and at "
                 f"most {PIXELS_MAX} pixels",
+                remedy="leave --imgsz away for the size of the training",
+            )
+        if not self.out.name:
+            raise UsageError(
+                f"--out {str(self.out)!r}, which has no name",
+                accepted="a new folder",
+                remedy="--out bundles/mine",
             )
         self._require_printable_texts()
         self._require_folders_for_splits()
@@ -104,6 +112,7 @@ class ExportConfig:
             raise UsageError(
                 "--precision bf16 for a TensorRT engine",
                 accepted=f"auto, {', '.join(TENSORRT_PRECISIONS)}; bf16 with --engine openvino",
+                remedy="leave --precision away, or --engine openvino",
             )
 
     def _require_printable_texts(self) -> None:
@@ -118,12 +127,15 @@ class ExportConfig:
     def _require_folders_for_splits(self) -> None:
         if self.split and self.labelled is None:
             raise UsageError(
-                f"--split {self.split} without pictures", accepted="--split with --labelled DIR"
+                f"--split {self.split} without pictures",
+                accepted="--split with --labelled DIR",
+                remedy="name --labelled, or leave --split away",
             )
         if self.calibration_split and not (self.calibration or self.labelled):
             raise UsageError(
                 f"--calibration-split {self.calibration_split} without pictures",
                 accepted="it with --calibration DIR or --labelled DIR",
+                remedy="name one of these, or leave it away",
             )
         if (self.calibration or self.calibration_split) and self.engine == "onnx":
             raise UsageError(

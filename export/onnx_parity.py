@@ -1,5 +1,6 @@
 """Proof that a bundle's ONNX file says what the eager network says, by ONNX Runtime on the CPU."""
 
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -35,8 +36,6 @@ def prove(request: GateRequest) -> dict[str, Any]:
     Raises:
         ModelError: If it is not one valid file.
     """
-    import onnxruntime
-
     truth = read_truth(request)
     session = open_session(truth.bundle)
 
@@ -53,16 +52,27 @@ def prove(request: GateRequest) -> dict[str, Any]:
         "reference": "eager fp32",
         "n": len(truth.pictures),
         "device": PROVIDER,
-        "version": str(onnxruntime.__version__),
+        "version": str(import_onnxruntime().__version__),
         "opset": OPSET,
         "precisions": {"fp32": ask(candidate, truth=truth)},
     }
 
 
-def open_session(bundle: Bundle) -> "onnxruntime.InferenceSession":
-    """Open the ONNX file of a bundle from verified bytes, so that no other file can enter."""
+def import_onnxruntime() -> Any:
+    """Import ONNX Runtime without its telemetry.
+
+    By default its first session writes an identifier of this machine into the user's cache, and
+    sends it to its maker with processor, system and path of the interpreter.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
+    return onnxruntime
+
+
+def open_session(bundle: Bundle) -> "onnxruntime.InferenceSession":
+    """Open the ONNX file of a bundle from verified bytes, so that no other file can enter."""
+    onnxruntime = import_onnxruntime()
     content = bundle.read(bundle.engines["onnx"]["graph"])
     read_portable(content)
     options = onnxruntime.SessionOptions()

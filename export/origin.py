@@ -20,6 +20,7 @@ from export.scored import ScoredSet
 from losszero_rt.bundle import (
     CARD_NAME,
     MANIFEST_NAME,
+    UNPROVED_KEY,
     WEIGHTS,
     WEIGHTS_NAME,
     Bundle,
@@ -150,7 +151,9 @@ def score_weights(
     """
     pictures = scored.pictures
     verdict = judge_eager(bundle, pictures)
-    bundle = replace(bundle, scores={**verdict.scores.as_dict(), "dataset": scored.dataset})
+    rare = {UNPROVED_KEY: list(scored.rare)} if scored.rare else {}
+    scores = {**verdict.scores.as_dict(), "dataset": scored.dataset, **rare}
+    bundle = replace(bundle, scores=scores)
     if isinstance(origin, Bundle):
         _demand_known_score(bundle, origin)
     head = bundle.parity_head(WEIGHTS)

@@ -1,21 +1,22 @@
 """The pictures that a bundle is scored on, and what a score on them cannot tell."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from export.config import ExportConfig, Say
-from export.labelled import LabelledPicture, check_values, read_labelled
+from export.labelled import SUFFIXES, LabelledPicture, check_values, read_labelled
 from losszero_rt.classmap import ClassMap
 from losszero_rt.data_record import digests_of, seen_in
+from losszero_rt.errors import InputError
 
 # A class with fewer labelled pixels than this is told by chance.
 CLASS_PIXELS_MIN = 1000
 # Below this share of the mean IoU that the training measured itself, something else is wrong.
-KNOWN_SHARE_MIN = 0.5
+KNOWN_SHARE_MIN = 0.75
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,10 +26,12 @@ class ScoredSet:
     Attributes:
         pictures: Labelled pictures; none where the bundle stays unverified.
         dataset: What to call them; also says how many of them the weights were trained on.
+        rare: Classes that they hardly show, of which scores on them prove nothing.
     """
 
     pictures: Sequence[LabelledPicture] = field(default_factory=tuple)
     dataset: str = ""
+    rare: Sequence[str] = ()
 
 
 def read_scored(
@@ -43,7 +46,8 @@ def read_scored(
         say: Hears of pictures that were trained on, and of classes that hardly occur.
 
     Raises:
-        InputError: If a picture cannot be read, or its mask holds no classes of the network.
+        InputError: If a picture cannot be read, its mask holds no classes of the network, or all
+            together they show next to nothing.
     """
     if config.labelled is None:
         return ScoredSet()
@@ -51,20 +55,29 @@ def read_scored(
     check_values(pictures, classes=classes, folder=config.labelled)
     name = config.labelled.resolve().name
     dataset = f"{name}/{config.split}" if config.split else name
-    if rare := list(_rare(pictures, classes)):
-        say(f"nothing is proved of {', '.join(rare)}: {dataset} hardly shows it")
+    counts = _pixels_by_class(pictures, classes)
+    rare = [name for name, num in counts.items() if num < CLASS_PIXELS_MIN]
+    told = ", ".join(f"{name} ({counts[name]} pixels)" for name in rare)
+    if len(rare) == len(counts):
+        raise InputError(
+            f"{dataset} hardly shows any class: {told}",
+            accepted=f"at least {CLASS_PIXELS_MIN} labelled pixels of a class",
+            remedy="name more pictures, or leave --labelled away: the bundle is UNVERIFIED then",
+        )
+    if rare:
+        say(f"nothing is proved of {told}: {dataset} hardly shows it")
     if (seen := seen_in(data)) is None:
         say(
             "which pictures the weights were trained on is not recorded: if on these, "
             "scores flatter"
         )
-    elif num_seen := len(digests_of(picture.image for picture in pictures) & seen):
+    elif num_seen := sum(_is_among(seen, picture) for picture in pictures):
         dataset += f" ({num_seen} of {len(pictures)} trained on, by name)"
         say(
             f"{num_seen} of these {len(pictures)} pictures have names of pictures that were "
             "trained on, so scores on them flatter: --split takes some rows of manifest.json"
         )
-    return ScoredSet(pictures=pictures, dataset=dataset)
+    return ScoredSet(pictures=pictures, dataset=dataset, rare=rare)
 
 
 def warn_of_low_score(found: float, *, known: Mapping[str, Any], say: Say) -> None:
@@ -83,11 +96,16 @@ def warn_of_low_score(found: float, *, known: Mapping[str, Any], say: Say) -> No
         )
 
 
-def _rare(pictures: Sequence[LabelledPicture], classes: ClassMap) -> Iterator[str]:
-    counts: Counter[int] = Counter()
+def _is_among(seen: Collection[str], picture: LabelledPicture) -> bool:
+    """Say whether a picture has the name of one that was trained on, in whatever format."""
+    stem = Path(picture.image).stem
+    return not digests_of([picture.image, *(f"{stem}{suffix}" for suffix in SUFFIXES)]).isdisjoint(
+        seen
+    )
+
+
+def _pixels_by_class(pictures: Sequence[LabelledPicture], classes: ClassMap) -> dict[str, int]:
+    counts = np.zeros(256, np.int64)
     for picture in pictures:
-        values, nums = np.unique(picture.labels_HW, return_counts=True)
-        counts.update(dict(zip(values.tolist(), nums.tolist(), strict=True)))
-    for class_id, name in enumerate(classes.names):
-        if counts[class_id] < CLASS_PIXELS_MIN:
-            yield f"{name} ({counts[class_id]} pixels)"
+        counts += np.bincount(picture.labels_HW.reshape(-1), minlength=256)
+    return {name: int(counts[class_id]) for class_id, name in enumerate(classes.names)}

@@ -161,7 +161,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         return _from_record(record)
     except LossZeroError as error:
         raise _refused(path, f"is wrong: {error}") from error
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise _refused(path, f"has a field that does not fit: {error}") from error
 
 

@@ -16,6 +16,8 @@ from losszero_rt.bundle.parity_rules import (
     GATE,
     MIOU_POINTS_MAX,
     NIGHT_AGREEMENT_MIN,
+    UNPROVED_KEY,
+    unproved_of,
 )
 from losszero_rt.bundle.writing import new_bundle_folder, seal
 
@@ -29,6 +31,7 @@ __all__ = [
     "PARITY_NAME",
     "PIXELS_MAX",
     "SIDE_STEP",
+    "UNPROVED_KEY",
     "WEIGHTS",
     "WEIGHTS_NAME",
     "Bundle",
@@ -37,4 +40,5 @@ __all__ = [
     "list_bundles",
     "new_bundle_folder",
     "seal",
+    "unproved_of",
 ]

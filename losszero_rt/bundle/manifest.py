@@ -61,7 +61,8 @@ class Bundle:
         files: Size and digest of every file but the manifest.
         versions: Versions of the libraries that made it.
         source_sha256: Digest of the checkpoint's weights.
-        scores: ``miou``, ``miou_ci95``, ``n``, ``dataset``, ``class_iou``; empty if not measured.
+        scores: ``miou``, ``miou_ci95``, ``n``, ``dataset``, ``class_iou``, and ``unproved`` where
+            its pictures hardly show some classes; empty if not measured.
         data: What the network was trained on.
         licence: Licence of the weights.
         attribution: Whom the licences of the data ask to name.

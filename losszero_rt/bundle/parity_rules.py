@@ -15,6 +15,8 @@ from losszero_rt.bundle.model_fields import differences
 from losszero_rt.metrics import RATES
 
 GATE = 5
+# What scores call the classes that their pictures hardly show.
+UNPROVED_KEY = "unproved"
 # How far a compiled graph may move the mean IoU and the IoU of any class, in points (1/100).
 MIOU_POINTS_MAX = 0.3
 CLASS_POINTS_MAX = 1.0
@@ -52,6 +54,12 @@ def form_fault(parity: Mapping[str, Any]) -> str:
     return "does not hold one object an engine, with one a precision"
 
 
+def unproved_of(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the classes that the pictures of these scores hardly show, as far as they say so."""
+    names = scores.get(UNPROVED_KEY)
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
 def binding_fault(record: Mapping[str, Any], *, head: Mapping[str, Any]) -> str:
     """Say why a record is not one of this bundle, or not of this gate; empty when it is.
 
@@ -59,7 +67,9 @@ def binding_fault(record: Mapping[str, Any], *, head: Mapping[str, Any]) -> str:
         record: What ``parity.json`` says of one engine, or of the weights.
         head: What it must begin with: digests of files, and ``model`` as the manifest has it.
     """
-    if any(record.get(key) != head[key] for key in head if key.endswith("sha256")):
+    # A digest of a file that is not here any more binds it no less than one that has changed.
+    digests = {key for key in (*head, *record) if key.endswith("sha256")}
+    if any(record.get(key) != head.get(key) for key in digests):
         return "no parity record for " + ("these weights" if "sha256" in head else "this graph")
     changed = differences(head["model"], measured=record.get("model"))
     return gate_fault(record) or "; ".join(changed)
@@ -87,6 +97,8 @@ def fault_of(record: Mapping[str, Any]) -> str:
     """
     if fault := gate_fault(record):
         return fault
+    if strange := _strange_classes(record):
+        return f"tells of classes that it has not: {', '.join(strange)}"
     if unproved := _unproved_batches(record):
         return f"was not run in batches of {', '.join(unproved)}"
     for precision, found in record["precisions"].items():
@@ -98,6 +110,13 @@ def fault_of(record: Mapping[str, Any]) -> str:
         if faults:
             return f"{precision} {'; '.join(faults)}"
     return ""
+
+
+def _strange_classes(record: Mapping[str, Any]) -> list[str]:
+    """Return the classes of a record that its model has not; of one that is bound it is known."""
+    model = record.get("model", {})
+    told = {name for found in record["precisions"].values() for name in found["class_points"]}
+    return sorted(map(str, told - {*model["classes"]["names"]})) if model else []
 
 
 def _unproved_batches(record: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from losszero_rt.errors import ModelError
 SIDECAR_BYTES_MAX = 1 << 20
 # Objects and lists inside one another; a manifest has five levels.
 DEPTH_MAX = 16
+DIGITS_MAX = 20
 _SNIFFED_BYTES = 512
 # Nothing in it is tried twice: a text that never ends must not cost the square of its length.
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -89,6 +90,7 @@ def parse_sidecar(content: bytes, *, path: Path) -> dict[str, Any]:
             content.decode("utf-8"),
             object_pairs_hook=_without_repeats,
             parse_constant=_refuse_constant,
+            parse_int=_read_int,
         )
     except (ValueError, RecursionError) as error:
         raise _refused(path, f"{what_it_is(path)} ({type(error).__name__}: {error})") from error
@@ -135,6 +137,13 @@ def _depth(content: bytes) -> int:
         depth += 1 if bracket[0] in b"[{" else -1
         deepest = max(deepest, depth)
     return deepest
+
+
+def _read_int(digits: str) -> int:
+    """Read a whole number that fits a float, as everything that is computed with does."""
+    if len(digits) > DIGITS_MAX:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Compiled OpenVINO graphs in the user's cache, so that a later start need not compile.
 
 A blob is OpenVINO's own export of a compiled graph. It lies in a folder of the user's own, mode
-0700, under a name that holds everything it depends on, with its digest in front: one that is
-torn, changed or of another OpenVINO is compiled again.
+0700, under a name that holds everything it depends on, with a digest of both in front: one
+that is torn, changed, renamed or of another OpenVINO is compiled again.
 """
 
 import hashlib
@@ -93,7 +93,7 @@ def read_blob(path: Path) -> bytes | None:
     with suppress(OSError):  # a cache that may only be read is a cache too
         os.utime(path)
     digest, blob = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    return blob if digest == _digest(blob) and blob else None
+    return blob if digest == _digest(blob, name=path.name) and blob else None
 
 
 def write_blob(path: Path, blob: Any) -> None:
@@ -101,7 +101,7 @@ def write_blob(path: Path, blob: Any) -> None:
     content = bytes(blob.getbuffer()) if hasattr(blob, "getbuffer") else bytes(blob)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(_digest(content) + content)
+        part.write_bytes(_digest(content, name=path.name) + content)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -117,5 +117,6 @@ def _age_order(path: Path) -> float:
         return 0.0
 
 
-def _digest(blob: bytes) -> bytes:
-    return hashlib.sha256(blob).hexdigest().encode()
+def _digest(blob: bytes, *, name: str) -> bytes:
+    """Return what stands in front of a blob: it is that of this name, and of no other."""
+    return hashlib.sha256(name.encode() + blob).hexdigest().encode()

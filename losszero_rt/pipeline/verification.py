@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from losszero_rt.bundle import MANIFEST_NAME, NIGHT_AGREEMENT_MIN, WEIGHTS, Bundle
+from losszero_rt.bundle import MANIFEST_NAME, NIGHT_AGREEMENT_MIN, WEIGHTS, Bundle, unproved_of
 from losszero_rt.engine import (
     EngineOptions,
     Model,
@@ -97,6 +97,8 @@ def _files_text(model: Model) -> str:
 def _weights_check(bundle: Bundle) -> Check:
     fault = bundle.weights_fault
     found = "" if fault else f"{_points_text(bundle.parity[WEIGHTS])} from the checkpoint's"
+    if found and (unproved := unproved_of(bundle.scores)):
+        found += f"; nothing is proved of {', '.join(unproved)}: hardly a pixel of it was scored"
     return Check(what="weights parity", fault=fault, found=found)
 
 

@@ -120,3 +120,12 @@ def test_a_cache_that_cannot_be_written_is_told(
     assert engine.submit(draw_inputs(1)).result().shape
     assert len(said) == 1
     assert "No space left" in said[0]
+
+
+def test_a_blob_under_the_name_of_another_is_not_taken_for_it(tmp_path: Path) -> None:
+    mine, other = tmp_path / "a.blob", tmp_path / "b.blob"
+    blobs.write_blob(mine, b"graph a")
+    blobs.write_blob(other, b"graph b")
+    assert blobs.read_blob(mine) == b"graph a"
+    mine.write_bytes(other.read_bytes())
+    assert blobs.read_blob(mine) is None

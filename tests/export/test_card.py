@@ -22,7 +22,7 @@ def test_a_card_of_another_job_speaks_of_no_ride(bundle: Bundle) -> None:
     assert "2 classes: ground, free \\<space\\>." in card
     assert "- parking: 24 pictures\n" in card
     assert "Not measured." in card
-    assert "Nobody scored it" in card
+    assert "It was not scored when it was exported" in card
     card = card.replace("on pairs,", "")
     for word in ("night", "ride", "motorcycle", "lane", "efficientnet"):
         assert word not in card.replace(bundle.attribution, "").lower()
@@ -36,14 +36,15 @@ def test_networks_of_objects_say_how_their_labels_come(bundle: Bundle) -> None:
 
 def test_what_was_scored_is_told_with_its_limits(bundle: Bundle) -> None:
     card = write_card(bundle, parity={})
-    assert "Scored on 4 pictures:" in card
+    assert "Scored on n = 4:" in card
     assert "does not say whether it was trained on some of these." in card
     assert "Its weakest class is bright (IoU " in card
     known = replace(bundle, data={**bundle.data, **seen_record(digests_of(["7.png"]))})
     assert "does not say" not in write_card(known, parity={}).partition("## Limits")[2]
-    scores = {**bundle.scores, "class_iou": {"dark": 0.9, "bright": None}}
+    scores = {**bundle.scores, "unproved": ["bright"]}
     card = write_card(replace(bundle, scores=scores), parity={})
-    assert "Nothing is known of bright: no pixel of it was scored." in card
+    assert "Nothing is proved of bright: hardly a pixel of it was scored." in card
+    assert "Its weakest class is dark (IoU " in card
 
 
 def test_texts_of_strangers_are_shown_and_not_obeyed(bundle: Bundle) -> None:

@@ -12,6 +12,7 @@ import pytest
 from export.config import ExportConfig
 from export.scored import ScoredSet, read_scored, warn_of_low_score
 from losszero_rt.data_record import digests_of, seen_record
+from losszero_rt.errors import InputError
 from tests.bundles import CLASSES, SIZE
 
 
@@ -45,20 +46,40 @@ def test_pictures_that_were_trained_on_are_counted_in_the_name(config: ExportCon
     ]
 
 
-def test_a_class_that_hardly_occurs_is_named(config: ExportConfig, pairs: Path) -> None:
-    folder = pairs.parent / "dark"
+def test_neither_another_format_nor_suffix_hides_a_picture(config: ExportConfig) -> None:
+    scored, _ = _read(config, seen_record(digests_of(["1.jpg", "3.jpeg"])))
+    assert scored.dataset == "pairs (2 of 4 trained on, by name)"
+
+
+def _write(folder: Path, labels_HW: np.ndarray) -> Path:
     for name in ("images", "masks"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    labels_HW = np.zeros(SIZE, np.uint8)
-    labels_HW[0, :7] = 1
+        (folder / name).mkdir(parents=True)
     cv2.imwrite(str(folder / "images" / "0.png"), np.zeros((*SIZE, 3), np.uint8))
     cv2.imwrite(str(folder / "masks" / "0.png"), labels_HW)
-    _, told = _read(replace(config, labelled=folder), seen_record(()))
+    return folder
+
+
+def test_a_class_that_hardly_occurs_is_named(config: ExportConfig, tmp_path: Path) -> None:
+    labels_HW = np.zeros(SIZE, np.uint8)
+    labels_HW[0, :7] = 1
+    shown = replace(config, labelled=_write(tmp_path / "dark", labels_HW))
+    scored, told = _read(shown, seen_record(()))
     assert told == ["nothing is proved of bright (7 pixels): dark hardly shows it"]
+    assert scored.rare == ["bright"]
+
+
+def test_pictures_that_show_next_to_nothing_prove_nothing(
+    config: ExportConfig, tmp_path: Path
+) -> None:
+    labels_HW = np.full(SIZE, CLASSES.ignored_id, np.uint8)
+    labels_HW[5, 5] = 1
+    shown = replace(config, labelled=_write(tmp_path / "dot", labels_HW))
+    with pytest.raises(InputError, match=r"dot hardly shows any class: dark \(0 pixels\), bright"):
+        _read(shown, {})
 
 
 @pytest.mark.parametrize(
-    ("known", "warns"), [({"miou": 0.79}, True), ({"miou": 0.2}, False), ({}, False)]
+    ("known", "warns"), [({"miou": 0.79}, True), ({"miou": 0.15}, False), ({}, False)]
 )
 def test_masks_that_are_upside_down_are_asked_for(known: dict[str, float], warns: bool) -> None:
     told: list[str] = []

@@ -31,6 +31,7 @@ def checkpoint(config: ExportConfig) -> Path:
     ("wish", "told"),
     [
         ({"imgsz": (32000, 32000)}, "at most 8388608 pixels"),
+        ({"out": Path()}, "--out '.', which has no name. a new folder"),
         ({"name": "a\nb"}, "control characters"),
         ({"out": Path("a\x07b")}, "control characters"),
         ({"licence": "a\x1b[31mb"}, "the licence 'ab' with control characters. printable"),

@@ -111,3 +111,33 @@ def test_a_digest_of_another_checkpoint_is_not_believed(folder: Path) -> None:
 def test_colours_are_three_bytes(folder: Path, colour: list[Any]) -> None:
     with pytest.raises(ModelError, match="colours of three whole numbers 0 to 255"):
         _open(folder, _changed((MANIFEST_NAME, ("classes", "colours", 1)), colour))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        (MANIFEST_NAME, ("input", "mean", 0)),
+        (MANIFEST_NAME, ("scores", "miou")),
+        (PARITY_NAME, ("openvino", "precisions", "int8", "miou")),
+        (PARITY_NAME, ("openvino", "precisions", "bf16", "logits", "share")),
+    ],
+)
+def test_numbers_that_nothing_can_hold_are_refused(
+    folder: Path, place: tuple[str, tuple[Any, ...]]
+) -> None:
+    with pytest.raises(ModelError, match="a number of 401 digits"):
+        _open(folder, _changed(place, 10**400))
+
+
+def test_a_proof_of_a_graph_that_was_taken_out_is_none(folder: Path) -> None:
+    records = _changed((MANIFEST_NAME, ("name",)), "less")
+    for role in ("int8_graph", "int8_constants"):
+        del records[MANIFEST_NAME]["engines"]["openvino"][role]
+    bundle = _open(folder, records)
+    assert bundle.parity_fault("openvino") == "no parity record for this graph"
+
+
+def test_a_proof_tells_of_the_classes_that_there_are(folder: Path) -> None:
+    place = (PARITY_NAME, ("openvino", "precisions", "fp32", "class_points"))
+    fault = _open(folder, _changed(place, {"horse": 0.0})).parity_fault("openvino")
+    assert fault == "tells of classes that it has not: horse"
