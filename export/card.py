@@ -171,10 +171,11 @@ def _ranges_text(bundle: Bundle) -> str:
     facts = bundle.built.get("openvino", {}).get("int8_graph")
     if facts is None:
         return ""
+    scored = ", none of which is among those above. Which layers stay in floats was settled on both"
     return (
         f"\n\nRanges of int8 were measured on {facts['calibration']} pictures of "
-        f"{plain(facts['calibration_set'])} (sha256 {facts['calibration_sha256']}), none of which "
-        "is among those above. Which layers stay in floats was settled on both."
+        f"{plain(facts['calibration_set'])} (sha256 {facts['calibration_sha256']})"
+        f"{scored if bundle.scores else ''}."
     )
 
 

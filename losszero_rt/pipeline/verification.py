@@ -227,7 +227,8 @@ def verification_text(model: Model, checks: list[Check]) -> str:
     ]
     faults = sum(bool(check.fault) for check in checks)
     untried = sum(not check.tried for check in checks)
-    verdict = f"UNVERIFIED: {faults} faults" if faults else "verified"
+    plural = "" if faults == 1 else "s"
+    verdict = f"UNVERIFIED: {faults} fault{plural}" if faults else "verified"
     return "\n".join([*lines, f"{verdict}; {untried} not tried here" if untried else verdict])
 
 

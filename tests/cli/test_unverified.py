@@ -90,4 +90,4 @@ def test_every_command_about_models_says_so(
     assert (record["verified"], record["faults"]) == (False, [WHY])
     outcome = program("verify", raw)
     assert outcome.code == 4
-    assert "UNVERIFIED: 1 faults" in outcome.out
+    assert "UNVERIFIED: 1 fault;" in outcome.out
