@@ -48,7 +48,7 @@ def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict
     except subprocess.TimeoutExpired as error:
         raise ChildError(f"not done within {timeout_s:.0f} s") from error
     if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
+        name = _name_of(-done.returncode)
         raise ChildError(
             f"a process of this export ({module}) was ended by {name} before it was done",
             remedy=_MEMORY if name == "SIGKILL" else "export it again",
@@ -58,6 +58,14 @@ def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict
         raise ChildError(lines[-1] if lines else f"exit status {done.returncode}")
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
+
+
+def _name_of(number: int) -> str:
+    """Return the name of a signal; most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def serve(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

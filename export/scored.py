@@ -99,9 +99,9 @@ def warn_of_low_score(found: float, *, known: Mapping[str, Any], say: Say) -> No
 def _is_among(seen: Collection[str], picture: LabelledPicture) -> bool:
     """Say whether a picture has the name of one that was trained on, in whatever format."""
     stem = Path(picture.image).stem
-    return not digests_of([picture.image, *(f"{stem}{suffix}" for suffix in SUFFIXES)]).isdisjoint(
-        seen
-    )
+    suffixes = (*SUFFIXES, *map(str.upper, SUFFIXES))
+    names = [picture.image, *(f"{stem}{suffix}" for suffix in suffixes)]
+    return not digests_of(names).isdisjoint(seen)
 
 
 def _pixels_by_class(pictures: Sequence[LabelledPicture], classes: ClassMap) -> dict[str, int]:

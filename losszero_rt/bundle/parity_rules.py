@@ -86,11 +86,12 @@ def gate_fault(record: Mapping[str, Any]) -> str:
     )
 
 
-def fault_of(record: Mapping[str, Any]) -> str:
+def fault_of(record: Mapping[str, Any], *, scores: Mapping[str, Any] | None = None) -> str:
     """Say what in the record of an engine is out of tolerance; empty when nothing is.
 
     Args:
         record: What ``parity.json`` says of one engine.
+        scores: Of the weights, on the same pictures: classes of which the record must tell.
 
     Raises:
         AttributeError, KeyError, TypeError, ValueError: If it makes no sense, or lacks something.
@@ -109,7 +110,7 @@ def fault_of(record: Mapping[str, Any]) -> str:
             faults += run_faults(precision, found)
         if faults:
             return f"{precision} {'; '.join(faults)}"
-    return ""
+    return _silence(record, scores=scores or {})
 
 
 def _strange_classes(record: Mapping[str, Any]) -> list[str]:
@@ -117,6 +118,16 @@ def _strange_classes(record: Mapping[str, Any]) -> list[str]:
     model = record.get("model", {})
     told = {name for found in record["precisions"].values() for name in found["class_points"]}
     return sorted(map(str, told - {*model["classes"]["names"]})) if model else []
+
+
+def _silence(record: Mapping[str, Any], *, scores: Mapping[str, Any]) -> str:
+    """Say which classes that were scored a record is silent about; empty when it tells of all."""
+    known = {name for name, iou in scores.get("class_iou", {}).items() if iou is not None}
+    shown = known - {*unproved_of(scores)}
+    for precision, found in record["precisions"].items():
+        if silent := sorted(shown - {*found["class_points"]}):
+            return f"{precision} does not tell of {', '.join(silent)}"
+    return ""
 
 
 def _unproved_batches(record: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +92,7 @@ def parse_sidecar(content: bytes, *, path: Path) -> dict[str, Any]:
             object_pairs_hook=_without_repeats,
             parse_constant=_refuse_constant,
             parse_int=_read_int,
+            parse_float=_read_float,
         )
     except (ValueError, RecursionError) as error:
         raise _refused(path, f"{what_it_is(path)} ({type(error).__name__}: {error})") from error
@@ -144,6 +146,14 @@ def _read_int(digits: str) -> int:
     if len(digits) > DIGITS_MAX:
         raise ValueError(f"a number of {len(digits)} digits")
     return int(digits)
+
+
+def _read_float(text: str) -> float:
+    """Read a number with a fraction or an exponent, as long as it is finite."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is beyond every number")
+    return value
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

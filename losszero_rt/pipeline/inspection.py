@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from losszero_rt.bundle import Bundle
+from losszero_rt.bundle import Bundle, unproved_of
 from losszero_rt.data_record import SEEN_KEY, seen_in
 from losszero_rt.engine import Model, Score, TrainedModel, compiled_scores, weights_score
 from losszero_rt.errors import clean_text
@@ -67,7 +67,9 @@ def _score_rows(model: Model) -> list[tuple[str, str]]:
 
 
 def _score_texts(model: Model) -> list[str]:
-    return [_score_text(s) for s in (weights_score(model), *_compiled_scores(model)) if s]
+    unproved = ", ".join(unproved_of(model.scores))
+    told = [f"nothing is proved of {unproved}: hardly a pixel of it was scored"] if unproved else []
+    return [_score_text(s) for s in (weights_score(model), *_compiled_scores(model)) if s] + told
 
 
 def _compiled_scores(model: Model) -> list[Score]:

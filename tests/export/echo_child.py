@@ -1,7 +1,6 @@
 """A child for :mod:`export.child`: echoes, fails, hangs or dies, as it is told."""
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     if request.get("dies"):
         sys.exit(9)
     if request.get("killed"):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), request["killed"])
     if request.get("hangs"):
         Path(request["hangs"]).write_text(str(os.getpid()))
         time.sleep(300)

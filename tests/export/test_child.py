@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,18 @@ def test_a_silent_death_is_told_by_its_status() -> None:
         run_child(ECHO, {"dies": True}, timeout_s=60)
 
 
-def test_a_child_that_somebody_ends_is_told_by_the_signal() -> None:
-    with pytest.raises(ChildError, match=r"echo_child\) was ended by SIGKILL .*want of memory"):
-        run_child(ECHO, {"killed": True}, timeout_s=60)
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (signal.SIGKILL, "SIGKILL before it was done. as a rule .* want of memory"),
+        (signal.SIGSEGV, "SIGSEGV before it was done. export it again"),
+        # Most real-time signals have no name.
+        (signal.SIGRTMIN + 6, "signal 40 before it was done. export it again"),
+    ],
+)
+def test_a_child_that_somebody_ends_is_told_by_the_signal(number: int, told: str) -> None:
+    with pytest.raises(ChildError, match=rf"echo_child\) was ended by {told}"):
+        run_child(ECHO, {"killed": int(number)}, timeout_s=60)
 
 
 def test_a_child_that_takes_too_long_is_ended() -> None:

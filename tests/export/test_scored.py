@@ -47,7 +47,7 @@ def test_pictures_that_were_trained_on_are_counted_in_the_name(config: ExportCon
 
 
 def test_neither_another_format_nor_suffix_hides_a_picture(config: ExportConfig) -> None:
-    scored, _ = _read(config, seen_record(digests_of(["1.jpg", "3.jpeg"])))
+    scored, _ = _read(config, seen_record(digests_of(["1.JPG", "3.jpeg"])))
     assert scored.dataset == "pairs (2 of 4 trained on, by name)"
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from losszero_rt.bundle import MANIFEST_NAME, PARITY_NAME, WEIGHTS, Bundle
 from losszero_rt.bundle.finding import MODELS_FOLDER
+from losszero_rt.bundle.sidecar import parse_sidecar
 from losszero_rt.engine.openvino_graphs import offered_precisions, proved_precisions
 from losszero_rt.errors import ModelError
 from losszero_rt.pipeline.inspection import inspection, inspection_text
@@ -127,6 +128,24 @@ def test_numbers_that_nothing_can_hold_are_refused(
 ) -> None:
     with pytest.raises(ModelError, match="a number of 401 digits"):
         _open(folder, _changed(place, 10**400))
+
+
+def test_numbers_beyond_all_numbers_are_refused(folder: Path) -> None:
+    records = _changed((MANIFEST_NAME, ("name",)), "endless")
+    text = json.dumps(records[PARITY_NAME]).replace('"share": ', '"share": 1e400, "was": ', 1)
+    with pytest.raises(ModelError, match="1e400 is beyond every number"):
+        parse_sidecar(text.encode(), path=folder / PARITY_NAME)
+
+
+def test_a_proof_that_is_silent_about_a_class_is_none(folder: Path) -> None:
+    place = (PARITY_NAME, ("openvino", "precisions", "fp32", "class_points"))
+    fault = _open(folder, _changed(place, {"road": 0.0})).parity_fault("openvino")
+    assert fault == "fp32 does not tell of lane mark, moveable, my bike, rider, undrivable"
+
+
+def test_classes_that_were_hardly_scored_are_named(folder: Path) -> None:
+    bundle = _open(folder, _changed((MANIFEST_NAME, ("scores", "unproved")), ["rider"]))
+    assert "nothing is proved of rider" in inspection_text(bundle)
 
 
 def test_a_proof_of_a_graph_that_was_taken_out_is_none(folder: Path) -> None:
