@@ -1,9 +1,6 @@
 """The ONNX file: one file for others, which says what it is and what the network says."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,14 +29,12 @@ from export.onnx_parity import import_onnxruntime, open_session, prove
 from export.portable import settle_portable
 from export.trace import LogitsGraph
 from losszero_rt.bundle import PARITY_NAME, Bundle, find_bundle, seal
-from losszero_rt.bundle.finding import MODELS_FOLDER
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.eager_engine import EagerEngine, load_bundle_network
 from losszero_rt.errors import ExitCode, ModelError
 from losszero_rt.network import NetworkSpec, build_network
 from losszero_rt.preprocess import InputSpec
 from tests.bundles import SIZE, draw_inputs
-from tests.cli.program import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -302,23 +297,3 @@ def test_branches_of_a_graph_forget_where_they_were_made_too() -> None:
     _forget_where(model)
     assert b"somebody" not in model.SerializeToString()
     onnx.checker.check_model(model, full_check=True)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="where ONNX Runtime keeps what it sends")
-@pytest.mark.parametrize(
-    ("way", "left"),
-    [
-        ("from export.onnx_parity import import_onnxruntime as get; ort = get()", False),
-        # As others import it: whether there is anything to keep it from.
-        ("import onnxruntime as ort", True),
-    ],
-)
-def test_nothing_is_told_to_the_maker_of_the_runtime(way: str, left: bool, tmp_path: Path) -> None:
-    model = MODELS_FOLDER / "night-ride" / "model.onnx"
-    words = f"{way}; ort.InferenceSession({str(model)!r})"
-    known = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
-    places = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
-    subprocess.run(
-        [sys.executable, "-c", words], cwd=ROOT, env={**known, **places}, check=True, timeout=100
-    )
-    assert any(tmp_path.iterdir()) is left
