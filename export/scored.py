@@ -1,7 +1,7 @@
 """The pictures that a bundle is scored on, and what a score on them cannot tell."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class ScoredSet:
         rare: Classes that they hardly show, of which scores on them prove nothing.
     """
 
-    pictures: Sequence[LabelledPicture] = field(default_factory=tuple)
+    pictures: Sequence[LabelledPicture] = ()
     dataset: str = ""
     rare: Sequence[str] = ()
 

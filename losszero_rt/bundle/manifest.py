@@ -154,8 +154,8 @@ class Bundle:
         if not self.parity.get(engine, {}).get("precisions"):
             return "no parity record for this graph"
         try:
-            found = fault_of(self.parity[engine], scores=self.scores)
-            return self._binding_fault(engine) or found
+            record = self.parity[engine]
+            return self._binding_fault(engine) or fault_of(record, scores=self.scores)
         except (AttributeError, KeyError, TypeError, ValueError):
             return "parity record that cannot be understood"
 
