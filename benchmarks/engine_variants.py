@@ -23,8 +23,8 @@ from losszero_rt.bundle import WEIGHTS_NAME
 from losszero_rt.engine import EngineOptions, Precision
 from losszero_rt.engine.eager_engine import EagerEngine, load_bundle_network
 from losszero_rt.engine.openvino_facts import (
+    HINTS,
     capable_precisions,
-    hint_of,
     import_openvino,
     openvino_core,
     without_modules,
@@ -132,7 +132,7 @@ def _open_plain(subject: Subject, *, argmax: bool) -> Run:
         warnings.simplefilter("ignore", FutureWarning)
         model = convert_model(graph, example_input=torch.zeros(1, 3, *spec.size))
     model.reshape([1, 3, *spec.size])
-    settings = {"INFERENCE_PRECISION_HINT": hint_of(capable_precisions()[0]), **_ONE_THREAD}
+    settings = {"INFERENCE_PRECISION_HINT": HINTS[capable_precisions()[0]], **_ONE_THREAD}
     request = openvino_core().compile_model(model, "CPU", settings).create_infer_request()
     mean, std = (np.array(values, np.float32) * 255 for values in (spec.mean, spec.std))
 
