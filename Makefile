@@ -33,7 +33,8 @@ test-gpu: $(VENV)/.dev
 
 # The compiler's own Python without its libraries: no GPU, and nothing of it is installed.
 trt-plan: $(VENV)/.dev .trt_wheels
-	$(BIN)/python -m pytest -m trt_plan
+	$(BIN)/pip install --quiet "nvidia-modelopt>=0.47"
+	LOSSZERO_REQUIRE_MODELOPT=1 $(BIN)/python -m pytest -m trt_plan
 
 .trt_wheels: | $(VENV)/bin/python
 	$(BIN)/pip download --quiet --no-deps --dest $@.part torch-tensorrt==2.14.0 dllist

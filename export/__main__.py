@@ -48,8 +48,7 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
 @click.option(
     "--licence",
     default="",
-    help="Of the weights; if left away that of the bundle, and of a checkpoint Apache-2.0 where "
-    "all that it was made of is known to allow it.",
+    help="Of the weights; if left away that of the bundle, and of a checkpoint none is stated.",
 )
 @click.option(
     "--notes",
@@ -90,8 +89,8 @@ def parse_size(_: click.Context, __: click.Parameter, value: str | None) -> tupl
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="Labelled pictures that int8 ranges are measured on; the rows train of --labelled if "
-    "left away.",
+    help="Labelled pictures that ranges of int8 and fp8 are measured on; the rows train of "
+    "--labelled if left away.",
 )
 @click.option("--calibration-split", default="", help="Rows of its manifest.json.")
 @click.option(

@@ -7,10 +7,12 @@ little worse on real streets is not. So whoever runs such an engine is told. Pro
 standard output, a line each.
 """
 
+import fcntl
 import hashlib
 import json
-import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from export.probes import draw_inputs, edge_inputs
 from export.tensorrt_engines import facts_of
 from export.tensorrt_parity import check_alive
 from losszero_rt.bundle import Bundle
+from losszero_rt.caches import cache_folder
 from losszero_rt.engine import Engine, EngineOptions
 from losszero_rt.engine.engine_files import AGREEMENT_MIN, cache_stem
 from losszero_rt.engine.engine_trust import record_trust
@@ -49,12 +52,53 @@ def build_cached(bundle: Bundle, *, batch: int, precision: TensorRtPrecision, de
     """
     import torch
 
+    gpu = torch.cuda.get_device_name(device)
+    stem = cache_stem(bundle, batch=batch, precision=precision, gpu=gpu)
+    with alone(stem) as built:
+        return built or _build(bundle, stem, batch=batch, precision=precision, device=device)
+
+
+@contextmanager
+def alone(stem: Path) -> Iterator[Path | None]:
+    """Wait until nobody else builds an engine, and remove what a killed build of it has left.
+
+    Args:
+        stem: Where it lies in the cache, without suffix.
+
+    Yields:
+        The engine's file if somebody built it while this process waited; else None.
+    """
+    kept = stem.with_suffix(".pt2")
+    before = _stamp(kept)
+    # The lock's file stays: who removed it could lock another one than those who wait.
+    with (cache_folder("locks") / f"{stem.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("another process is building this engine: waiting until it is done (or Ctrl-C)")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in stem.parent.glob(f"{stem.name}.*part*"):
+            left.unlink()
+        yield kept if _stamp(kept) not in (None, before) else None
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns
+
+
+def _build(
+    bundle: Bundle, stem: Path, *, batch: int, precision: TensorRtPrecision, device: str
+) -> Path:
+    import torch
+
     from losszero_rt.engine.tensorrt_engine import load_engine
 
     gpu = torch.cuda.get_device_name(device)
-    stem = cache_stem(bundle, batch=batch, precision=precision, gpu=gpu)
-    # Of this process alone: another build at the same time does no harm.
-    part = stem.with_name(f"{stem.name}.{os.getpid()}.part.pt2")
+    part = stem.with_name(f"{stem.name}.part.pt2")
     request = EngineRequest(
         bundle=str(bundle.path), out=str(part), batch=batch, precision=precision, device=device
     )

@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from export.engine_request import EngineRequest
 from export.labelled import LabelledPicture, read_labelled
 from losszero_rt.errors import InputError
+from losszero_rt.preprocess import InputSpec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,6 +58,33 @@ def read_calibration(
             "--calibration folder",
         )
     return Calibration(pictures=kept, num_scored=len(found) - len(kept), name=name)
+
+
+def calibration_inputs(request: EngineRequest, *, spec: InputSpec) -> np.ndarray | None:
+    """Return what eight-bit ranges of an engine are measured on, uint8 (N, H, W, 3).
+
+    Args:
+        request: The engine.
+        spec: Its input.
+
+    Returns:
+        None where it names no pictures: then night rides are drawn.
+
+    Raises:
+        InputError: If they cannot be read, or nothing is left of them.
+    """
+    if not request.calibration:
+        return None
+    labelled = Path(request.labelled) if request.labelled else None
+    found = read_calibration(
+        Path(request.calibration),
+        split=request.calibration_split,
+        scored=read_labelled(labelled, split=request.split) if labelled else (),
+    )
+    inputs_NHWC = np.stack([spec.new_input() for _ in found.pictures])
+    for picture, pixels_HWC in zip(found.pictures, inputs_NHWC, strict=True):
+        spec.fill_pixels(picture.pixels_HWC, pixels_HWC)
+    return inputs_NHWC
 
 
 def _digest(picture: LabelledPicture) -> bytes:

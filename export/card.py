@@ -49,6 +49,7 @@ Attribution: {attribution}
 {notes}"""
 _LOGITS = "bilinear logits, argmax"
 _OBJECTS = "the objects that it finds, painted into logits, argmax"
+_ADDRESS = re.compile(r":(?=//)|(?<=www)\.|@", re.IGNORECASE)
 _SPECIAL = re.compile(r"([\\`*<>\[\]|])")
 # Of the limits that every card names; what follows are notes.
 _LAST_WORDS = "Nothing here is fit to steer or warn by."
@@ -74,7 +75,7 @@ def write_card(bundle: Bundle, *, parity: dict[str, Any], notes: str = "") -> st
         source=plain(bundle.source_sha256),
         versions=", ".join(f"{name} {version}" for name, version in bundle.versions.items()),
         data=_data_text(bundle.data),
-        attribution=plain(bundle.attribution) or "none needed.",
+        attribution=plain(bundle.attribution) or "none recorded.",
         scores=_scores_text(bundle.scores),
         parity=_parity_text(parity) + _ranges_text(bundle),
         limits="\n".join(f"- {limit}" for limit in _limits(bundle)),
@@ -90,7 +91,9 @@ def read_notes_of(card: str) -> str:
 
 def plain(text: str) -> str:
     """Return a text on one line that makes no link, picture, table, code or HTML of Markdown."""
-    return _SPECIAL.sub(r"\\\1", printable(text))
+    # A bare address would become a link by itself: what tells one is written as an entity.
+    escaped = _SPECIAL.sub(r"\\\1", printable(text))
+    return _ADDRESS.sub(lambda found: f"&#{ord(found[0])};", escaped)
 
 
 def _data_text(data: Mapping[str, Any]) -> str:

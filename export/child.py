@@ -26,7 +26,7 @@ class ChildError(ModelError):
 
     def __init__(self, why: str, *, remedy: str = "") -> None:
         super().__init__(why, remedy=remedy)
-        self.why = why
+        self.why, self.remedy = why, remedy
 
 
 def run_child(module: str, request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:

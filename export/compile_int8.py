@@ -35,7 +35,8 @@ from export.provenance import digest_of
 from losszero_rt.bundle import Bundle
 from losszero_rt.bundle.parity_rules import NIGHT_AGREEMENT_MIN, points_faults
 from losszero_rt.engine.openvino_facts import (
-    hint_of,
+    HINTS,
+    capable_precisions,
     import_openvino,
     openvino_core,
     without_modules,
@@ -68,7 +69,7 @@ class Yardstick:
 
     def faults(self, quantised: Any) -> tuple[dict[str, float], list[str]]:
         """Return the points that the mean IoU moves by set, and what is out of tolerance."""
-        find = labels_in(quantised, self._bundle, hint=hint_of("int8"))
+        find = labels_in(quantised, self._bundle, hint=HINTS[capable_precisions()[0]])
         points, faults = {}, []
         for name, pictures in self._sets.items():
             found = compare(self._judge(find, pictures), reference=self._truth[name])

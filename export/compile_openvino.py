@@ -20,7 +20,7 @@ from export.trace import CamsGraph, LogitsGraph
 from export.upsampling import merge_upsampling
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine.openvino_facts import (
-    hint_of,
+    HINTS,
     import_openvino,
     openvino_core,
     without_modules,
@@ -214,10 +214,16 @@ def cpu_facts() -> dict[str, Any]:
 
 
 def run_logits(
-    model: "openvino.Model", inputs: Sequence[np.ndarray], precision: Precision
+    model: "openvino.Model", inputs: Sequence[np.ndarray], *, floats: Precision
 ) -> list[np.ndarray]:
-    """Run a graph that ends in logits on uint8 (H, W, 3) pictures; float32 (1, C, h, w) each."""
-    hint = {"INFERENCE_PRECISION_HINT": hint_of(precision)}
+    """Run a graph that ends in logits on uint8 (H, W, 3) pictures; float32 (1, C, h, w) each.
+
+    Args:
+        model: The graph.
+        inputs: The pictures.
+        floats: Arithmetic of what is not int8 in it.
+    """
+    hint = {"INFERENCE_PRECISION_HINT": HINTS[floats]}
     request = openvino_core().compile_model(model, "CPU", hint).create_infer_request()
     return [request.infer([pixels_HWC[None]])[0].copy() for pixels_HWC in inputs]
 

@@ -9,19 +9,22 @@ dtypes of the engine; ``enabled_precisions`` no longer exists and would be ignor
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.attention import set_attention
+from export.calibration import calibration_inputs
 from export.child import ChildError, run_child, serve
 from export.engine_request import QUANTISED, EngineFacts, EngineRequest
 from export.layer_types import precision_of
 from export.quantising import exporting, import_modelopt, quantise
 from losszero_rt.caches import cache_folder
+from losszero_rt.checkpoint import write_whole
 from losszero_rt.engine.nvidia_driver import driver_version
 from losszero_rt.errors import ModelError
 from losszero_rt.network.mask_rcnn_split import HEADS, regions_shape
@@ -145,12 +148,17 @@ def build(request: EngineRequest) -> EngineFacts:
     bundle = Bundle.open(Path(request.bundle))
     graph = deployed_graph(bundle, request).to(request.device)
     if request.precision in QUANTISED:
-        graph = quantise(graph, spec=bundle.input_spec, precision=request.precision)
+        graph = quantise(
+            graph,
+            spec=bundle.input_spec,
+            precision=request.precision,
+            inputs_NHWC=calibration_inputs(request, spec=bundle.input_spec),
+        )
     with exporting(request.precision):
         example = example_for(request, size=bundle.input_spec.size, spec=bundle.network_spec)
         program = exported_with(graph, example)
-    timing_cache = cache_folder("tensorrt") / "timing.bin"
-    with tempfile.TemporaryDirectory() as folder:
+    # What is built for another GPU than the current one is built for the current one all the same.
+    with tempfile.TemporaryDirectory() as folder, current(request.device):
         # Only inside the debugger does the engine carry the types of its layers.
         debugger = torch_tensorrt.dynamo.Debugger(
             log_level="warning",
@@ -158,7 +166,7 @@ def build(request: EngineRequest) -> EngineFacts:
             save_layer_info=True,
             logging_dir=folder,
         )
-        with hardtanh_kept(), debugger:
+        with hardtanh_kept(), lent_timings(Path(folder)) as timing_cache, debugger:
             compiled = torch_tensorrt.dynamo.compile(
                 program,
                 arg_inputs=[example],
@@ -177,6 +185,29 @@ def build(request: EngineRequest) -> EngineFacts:
         )
     torch_tensorrt.save(compiled, request.out, arg_inputs=[example], **save_settings())
     return facts
+
+
+def current(device: str) -> AbstractContextManager[object]:
+    """Make a CUDA device the one that libraries take without being told."""
+    import torch
+
+    is_gpu = torch.device(device).type == "cuda"
+    return torch.cuda.device(device) if is_gpu else nullcontext()
+
+
+@contextmanager
+def lent_timings(folder: Path) -> Iterator[Path]:
+    """Lend a copy of the user's timing cache, and keep it if all goes well.
+
+    The compiler writes over it where it lies and reads whatever is there: two builds at once, or
+    one that is killed, would leave half a file to all that follow.
+    """
+    kept, lent = cache_folder("tensorrt") / "timing.bin", folder / "timing.bin"
+    with suppress(FileNotFoundError):
+        shutil.copyfile(kept, lent)
+    yield lent
+    if lent.is_file():
+        write_whole(kept, lent.read_bytes())
 
 
 def deployed_graph(bundle: "Bundle", request: EngineRequest) -> "nn.Module":
@@ -267,7 +298,7 @@ def build_in_child(request: EngineRequest) -> EngineFacts:
         raise ModelError(
             f"the TensorRT engine was not built: {error.why}",
             accepted="an NVIDIA GPU with torch-tensorrt 2.14 and TensorRT 11.1",
-            remedy="pip install -e '.[tensorrt]', or export with --engine openvino",
+            remedy=error.remedy or "pip install -e '.[tensorrt]', or export with --engine openvino",
         ) from error
     for name in ("compute_capability", "cams_size"):
         record[name] = record[name] and tuple(record[name])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from export.engine_request import TENSORRT_PRECISIONS, Attention, TensorRtPrecision
+from export.engine_request import QUANTISED, TENSORRT_PRECISIONS, Attention, TensorRtPrecision
 from losszero_rt.bundle import PIXELS_MAX, SIDE_STEP
 from losszero_rt.errors import UsageError, printable
 
@@ -40,7 +40,7 @@ class ExportConfig:
             None writes an unverified bundle.
         split: Which rows of ``labelled``'s ``manifest.json`` to take; empty for every pair.
         licence: Licence of the weights; empty for that of the bundle, and of a checkpoint for
-            Apache-2.0 where all that it was made of is known to allow it.
+            none: it is not stated.
         notes: Markdown file whose lines go under the limits of the model card; None for those of
             the bundle, of a checkpoint none.
         force: Replace a bundle that is there.
@@ -55,8 +55,8 @@ class ExportConfig:
             parts, or as the network writes it.
         imgsz: (height, width) of the input; None for that of the training. Of a bundle there is
             none but its own.
-        calibration: Folder of labelled pictures that int8 ranges are measured on; None for
-            ``labelled``.
+        calibration: Folder of labelled pictures that ranges of int8 and fp8 are measured on; None
+            for ``labelled``, and without that, of TensorRT engines, for drawn night rides.
         calibration_split: Rows of its ``manifest.json``; empty for every pair of a
             ``calibration`` folder, and for the rows ``train`` of ``labelled``.
     """
@@ -116,12 +116,14 @@ class ExportConfig:
             )
 
     def _require_printable_texts(self) -> None:
-        for what, text in (("name", self.bundle_name), ("licence", self.licence)):
+        name_of = "--name" if self.name else "--out"
+        for option, text in ((name_of, self.bundle_name), ("--licence", self.licence)):
             if printable(text) != text:
                 raise UsageError(
-                    f"the {what} {printable(text)!r} with control characters",
-                    accepted=f"printable text for --{what}",
-                    remedy="leave them away; without --name it is that of --out",
+                    f"{option} {printable(text)!r} with control characters",
+                    accepted=f"printable text for {option}",
+                    remedy="leave them away"
+                    + (", or name the bundle with --name" if option == "--out" else ""),
                 )
 
     def _require_folders_for_splits(self) -> None:
@@ -142,6 +144,14 @@ class ExportConfig:
                 "--calibration for an ONNX file, which is fp32",
                 accepted="--calibration with --engine openvino, tensorrt or all",
                 remedy="leave it away",
+            )
+        if (self.calibration or self.calibration_split) and (
+            self.engine == "tensorrt" and self.engine_precision not in QUANTISED
+        ):
+            raise UsageError(
+                f"--calibration for TensorRT engines in {self.engine_precision}",
+                accepted=f"it with --precision {' or '.join(QUANTISED)}, whose ranges are measured",
+                remedy="leave it away, or choose one of these",
             )
 
     def _require_no_tensorrt_wish(self) -> None:

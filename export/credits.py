@@ -1,12 +1,11 @@
-"""Whom to name for a model's weights, and whether their licence is known to be permissive."""
+"""Whom to name for a model's weights, whose licence is for their maker to state."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from losszero_rt.data_record import NONE, PUBLISHED, encoder_in
+from losszero_rt.data_record import NONE, PUBLISHED, encoder_in, sources_in
 from losszero_rt.network import NetworkSpec
 
-LICENCE = "Apache-2.0"
 NOT_STATED = "not stated"
 # What is known of the sources that the training names; the licences ask for these words.
 SOURCES = {
@@ -17,13 +16,12 @@ SOURCES = {
     "comma10k": "comma10k (Copyright comma.ai), MIT",
     "rides": "night rides drawn by losszero-rt itself, Apache-2.0",
 }
-# Published ImageNet weights by encoder, and which of these may go under LICENCE.
+# Published ImageNet weights by encoder.
 ENCODERS = {
     "tu-tf_efficientnet_lite0": "EfficientNet-Lite0 ImageNet weights, Apache-2.0",
     "mit_b0": "SegFormer MiT-B0 ImageNet weights, NVIDIA Source Code License (non-commercial)",
     "mit_b2": "SegFormer MiT-B2 ImageNet weights, NVIDIA Source Code License (non-commercial)",
 }
-PERMISSIVE = {"tu-tf_efficientnet_lite0"}
 
 
 def attribution_of(data: Mapping[str, Any], *, spec: NetworkSpec) -> str:
@@ -34,18 +32,6 @@ def attribution_of(data: Mapping[str, Any], *, spec: NetworkSpec) -> str:
         spec: Its network.
     """
     return "; ".join([*_encoder_credit(data, spec), *_data_credits(data)])
-
-
-def licence_of(data: Mapping[str, Any], *, spec: NetworkSpec) -> str:
-    """Return the licence of weights whose maker named none; see :func:`attribution_of`.
-
-    Returns:
-        :data:`LICENCE` if all that they were made of is known to allow it, else
-        :data:`NOT_STATED`.
-    """
-    began, sources = encoder_in(data), {name for name, num in trained_on(data).items() if num}
-    permissive = began == NONE or (began in PUBLISHED and spec.encoder in PERMISSIVE)
-    return LICENCE if permissive and sources and sources <= set(SOURCES) else NOT_STATED
 
 
 def trained_on(data: Mapping[str, Any]) -> dict[str, int]:
@@ -68,6 +54,9 @@ def _encoder_credit(data: Mapping[str, Any], spec: NetworkSpec) -> Iterator[str]
 
 
 def _data_credits(data: Mapping[str, Any]) -> Iterator[str]:
-    for name, num in trained_on(data).items():
-        if num:
-            yield SOURCES.get(name, f"{name}, under the licence that these pictures came with")
+    known = sources_in(data)
+    own = {name for name, num in trained_on(data).items() if num}
+    for name in sorted(own | (known or set())):
+        yield SOURCES.get(name, f"{name}, under the licence that these pictures came with")
+    if known is None:
+        yield "whether it was trained on other pictures before is not recorded"

@@ -30,6 +30,11 @@ class EngineRequest:
             ``batch`` is the number of regions.
         attention: Whether attention is one operation of the graph (``fused``) or its products and
             softmax (``plain``); ``auto`` leaves it as the network writes it.
+        calibration: Folder of labelled pictures that eight-bit ranges are measured on; empty for
+            drawn night rides.
+        calibration_split: Rows of its manifest; empty for all.
+        labelled: Folder of the pictures that are scored, which no ranges are measured on; or empty.
+        split: Rows of its manifest; empty for all.
     """
 
     bundle: str
@@ -42,6 +47,10 @@ class EngineRequest:
     cams: bool = True
     part: Part | None = None
     attention: Attention = "auto"
+    calibration: str = ""
+    calibration_split: str = ""
+    labelled: str = ""
+    split: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,8 +99,8 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
         bundle = seal(_describe(config, origin, folder, pictures=pictures))
         if bundle.licence == NOT_STATED:
             say(
-                "licence: not stated, for not all that the weights were made of is known to allow "
-                "one: --licence NAME"
+                "licence: not stated; what the weights were made of says which ones are allowed: "
+                "--licence NAME"
             )
         graph = LogitsGraph(network, spec=origin.input_spec).eval()
         if "openvino" in engines:
@@ -116,9 +116,9 @@ def export_bundle(config: ExportConfig, *, say: Say = print) -> Bundle:
             bundle, record = score_weights(bundle, origin, scored)
             warn_of_low_score(bundle.scores["miou"], known=origin.scores, say=say)
             parity[WEIGHTS] = record
-            (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n")
+            (folder / PARITY_NAME).write_text(json.dumps(parity, indent=2) + "\n", "utf-8")
         card = write_card(bundle, parity=parity if pictures else {}, notes=notes)
-        (folder / CARD_NAME).write_text(card)
+        (folder / CARD_NAME).write_text(card, encoding="utf-8")
         _refuse_different(seal(bundle), parity, config=config)
     return Bundle.open(config.out)
 
@@ -193,7 +193,8 @@ def _prove(
 
 def _graph_facts(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a manifest says of a graph that runs in every precision of its machine."""
-    facts = {"precision_found": "+".join(record["precisions"])}
+    found = dict.fromkeys(row.split(" ")[0] for row in record["precisions"])
+    facts = {"precision_found": "+".join(found)}
     known = ("left_out", "device", "capabilities", "version", "opset")
     return facts | {name: record[name] for name in known if record.get(name)}
 

@@ -4,6 +4,7 @@ Shape letters: H, W height and width, C colour channels.
 """
 
 import json
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,11 @@ import cv2
 import numpy as np
 
 from losszero_rt.classmap import ClassMap
-from losszero_rt.errors import InputError
+from losszero_rt.errors import InputError, reason_of
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 NUM_NAMED = 6
-_ACCEPTED = "a folder with images/NAME.png and masks/NAME.png"
+_ACCEPTED = "a folder with images/NAME.png or .jpg, and masks/NAME.png"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,18 +27,18 @@ class LabelledPicture:
     Attributes:
         pixels_HWC: uint8 RGB (H, W, 3).
         labels_HW: uint8 class ids (H, W).
-        name: The mask's file, for messages; empty where there is none.
-        image: The name of the picture's file, without its folder; empty where there is none.
+        mask: Its file, for messages; empty where there is none.
+        file_name: Of the picture, without its folder; empty where there is none.
     """
 
     pixels_HWC: np.ndarray
     labels_HW: np.ndarray
-    name: str = ""
-    image: str = ""
+    mask: str = ""
+    file_name: str = ""
 
 
 def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
-    """Read ``images/NAME.png`` with ``masks/NAME.png``, 8-bit class ids, in order of names.
+    """Read ``images/NAME.png`` or JPEGs with ``masks/NAME.png``, 8-bit class ids, by name.
 
     Args:
         folder: Holds both folders, and ``manifest.json`` where a split is wanted.
@@ -46,12 +47,7 @@ def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
     Raises:
         InputError: If a file is missing, broken, or of another size than its partner.
     """
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder} is {'no folder' if folder.exists() else 'not there'}",
-            accepted=_ACCEPTED,
-            remedy="name the folder that holds both",
-        )
+    _require_folder(folder)
     masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
     images = {p.stem: p for p in (folder / "images").glob("*") if p.suffix.lower() in SUFFIXES}
     stems = _stems_of_split(folder / "manifest.json", split) if split else set(images) | set(masks)
@@ -72,6 +68,21 @@ def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
     return [found for found in read if not isinstance(found, str)]
 
 
+def _require_folder(folder: Path) -> None:
+    fault = ""
+    try:
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            fault = "no folder"
+    except FileNotFoundError:
+        fault = "not there"
+    except OSError as error:
+        fault = f"not to be read: {reason_of(error)}"
+    if fault:
+        raise InputError(
+            f"{folder} is {fault}", accepted=_ACCEPTED, remedy="name the folder that holds both"
+        )
+
+
 def _some(texts: Sequence[str]) -> str:
     """Return the first few of many texts, and how many more there are."""
     more = f" and {len(texts) - NUM_NAMED} more" if len(texts) > NUM_NAMED else ""
@@ -89,8 +100,8 @@ def _read_pair(image: Path, mask: Path) -> LabelledPicture | str:
     return LabelledPicture(
         pixels_HWC=cv2.cvtColor(pixels_BGR, cv2.COLOR_BGR2RGB),
         labels_HW=labels_HW,
-        name=str(mask),
-        image=image.name,
+        mask=str(mask),
+        file_name=image.name,
     )
 
 
@@ -105,7 +116,7 @@ def check_values(pictures: Sequence[LabelledPicture], *, classes: ClassMap, fold
     strange = sorted(found.keys() - known)
     if strange:
         raise InputError(
-            f"{found[strange[0]].name or folder} holds the value {strange[0]}, which is no class",
+            f"{found[strange[0]].mask or folder} holds the value {strange[0]}, which is no class",
             accepted=f"0 to {classes.num_classes - 1}, and {classes.ignored_id} for ignored pixels",
             remedy="train and export with the same classes, or map the masks to them",
         )

@@ -9,7 +9,11 @@ HALF_SHARE_MIN = 0.9
 QUANTISED_SHARE_MIN = 0.5
 # Layers whose arithmetic is the engine's: none of them may run in fp32 in an fp16 engine. The
 # inspector writes the kernel's library before the word, or other words behind it.
-HEAVY_WORDS = ("convolution", "matrixmultiply", "matrix_multiply", "gemm")
+HEAVY_WORDS = ("conv", "matrixmultiply", "matrix_multiply", "gemm", "attention", "mha")
+# Where a tensor has its type: TensorRT 11 has a field of its own for it, 10 wrote the layout into
+# the same one. Layouts alone are not asked: they name types that the tensor has not.
+# Source: NVIDIA, "Migrating IEngineInspector Usage from TensorRT 10.x to 11.x".
+_TYPE_FIELDS = ("datatype", "format/datatype", "type")
 _QUANTISED = ("int8", "fp8")
 
 
@@ -18,7 +22,7 @@ def precision_of(layers: list[Any]) -> tuple[str, float]:
 
     Args:
         layers: ``Layers`` of the inspector's JSON: objects with ``LayerType``, ``Inputs`` and
-            ``Outputs``, each tensor with ``Format/Datatype``.
+            ``Outputs``, each tensor with ``DataType``, or ``Format/Datatype`` before TensorRT 11.
 
     Returns:
         ``fp16``, ``fp32``, ``int8``, ``fp8`` or ``mixed``, and the share of the floating tensors
@@ -54,17 +58,21 @@ def _settle(kinds: list[str], heavy: list[set[str]], half_share: float) -> str:
             return kind
     if any(kind in kinds for kind in _QUANTISED):
         return "mixed"
-    if half_share >= HALF_SHARE_MIN and set().union(*heavy) <= {"half"}:
+    # Layers of names that are not known may be heavy ones too.
+    least = HALF_SHARE_MIN if heavy else 1.0
+    if half_share >= least and set().union(*heavy) <= {"half"}:
         return "fp16"
     return "fp32" if "half" not in kinds else "mixed"
 
 
-def _kind(tensor: Any) -> str:
+def _kind(tensor: object) -> str:
     """Return ``half``, ``float``, ``int8``, ``fp8``, or nothing for any other type."""
-    text = str(tensor.get("Format/Datatype", "") if isinstance(tensor, dict) else "").lower()
+    known = tensor if isinstance(tensor, dict) else {}
+    fields = {str(key).lower(): value for key, value in known.items()}
+    text = next((str(fields[key]).lower() for key in _TYPE_FIELDS if key in fields), "")
     words = {
-        "half": ("half", "fp16"),
-        "fp8": ("fp8",),
+        "fp8": ("fp8", "float8"),
+        "half": ("half", "fp16", "float16"),
         "float": ("float", "fp32"),
         # Labels and pictures are other integers.
         "int8": ("int8",),

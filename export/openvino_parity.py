@@ -20,7 +20,7 @@ from export.parity import LabelsOf, labels_of
 from losszero_rt.bundle import Bundle
 from losszero_rt.bundle.parity_rules import fault_of, points_faults, run_faults
 from losszero_rt.engine import Engine, EngineOptions, Precision
-from losszero_rt.engine.openvino_facts import runs_as_asked
+from losszero_rt.engine.openvino_facts import capable_precisions, runs_as_asked
 from losszero_rt.engine.openvino_graphs import offered_precisions
 from losszero_rt.engine.openvino_objects import ObjectsOpenVinoEngine, open_on_openvino
 from losszero_rt.errors import ModelError, NotFiniteError
@@ -59,17 +59,47 @@ def prove_against(bundle: Bundle, *, truth: Truth) -> dict[str, Any]:
     """Compare the OpenVINO graph of a bundle with a network that was asked before; see above."""
     precisions: dict[str, Any] = {}
     for precision in offered_precisions(bundle):
-        twin = cut_at_logits(bundle, precision=precision)
-        candidate = Candidate(
-            open_labels=partial(_opened, bundle, precision),
-            logits_of=partial(run_logits, twin, precision=precision),
-        )
-        precisions[precision] = ask(candidate, truth=truth)
+        if precision == "int8":
+            precisions |= _prove_int8(bundle, truth=truth)
+        else:
+            precisions[precision] = _found(bundle, precision, floats=precision, truth=truth)
     record = _record(bundle, truth=truth, precisions=precisions)
     # Where labels are wrong already, maps would only hide what is.
     if bundle.cams_size is not None and truth.pictures and not fault_of(record):
         record["cams"] = prove_cams(bundle, truth.pictures)
     return record
+
+
+def _prove_int8(bundle: Bundle, *, truth: Truth) -> dict[str, Any]:
+    """Return a row for every arithmetic in which this CPU can run what int8 leaves in floats.
+
+    A CPU that lacks the fastest of them runs one of the others, which then is no less proved. One
+    that differs too much has no row, and never runs.
+    """
+    fastest, *others = capable_precisions()
+    rows = {"int8": _int8_found(bundle, floats=fastest, truth=truth)}
+    for floats in others:
+        found = _int8_found(bundle, floats=floats, truth=truth)
+        faults = [*run_faults("int8", found), *(points_faults(found) if truth.pictures else ())]
+        if not faults:
+            rows[f"int8 with {floats}"] = found
+    return rows
+
+
+def _int8_found(bundle: Bundle, *, floats: Precision, truth: Truth) -> dict[str, Any]:
+    return {**_found(bundle, "int8", floats=floats, truth=truth), "floats": floats}
+
+
+def _found(
+    bundle: Bundle, precision: Precision, *, floats: Precision, truth: Truth
+) -> dict[str, Any]:
+    """Return what is recorded of a graph in one precision."""
+    twin = cut_at_logits(bundle, precision=precision)
+    candidate = Candidate(
+        open_labels=partial(_opened, bundle, precision, floats=floats),
+        logits_of=partial(run_logits, twin, floats=floats),
+    )
+    return ask(candidate, truth=truth)
 
 
 def prove_parts(truth: Truth) -> dict[str, Any]:
@@ -139,14 +169,20 @@ def _record(bundle: Bundle, *, truth: Truth, precisions: dict[str, Any]) -> dict
 
 
 @contextmanager
-def _opened(bundle: Bundle, precision: Precision, batch: int) -> Iterator[LabelsOf]:
-    with _engine(bundle, precision, batch) as engine:
+def _opened(
+    bundle: Bundle, precision: Precision, batch: int, *, floats: Precision = "auto"
+) -> Iterator[LabelsOf]:
+    with _engine(bundle, precision, batch, floats=floats) as engine:
         yield labels_of(engine)
 
 
 @contextmanager
-def _engine(bundle: Bundle, precision: Precision, batch: int) -> Iterator[Engine]:
-    options = EngineOptions(precision=precision, batch=batch, streams=1, check_logits=False)
+def _engine(
+    bundle: Bundle, precision: Precision, batch: int, *, floats: Precision = "auto"
+) -> Iterator[Engine]:
+    options = EngineOptions(
+        precision=precision, batch=batch, streams=1, check_logits=False, int8_floats=floats
+    )
     engine = open_on_openvino(bundle, options=options)
     try:
         if not runs_as_asked(engine.info.precision, asked=precision):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from export.card import read_notes_of
 from export.config import ExportConfig
-from export.credits import attribution_of, licence_of
+from export.credits import NOT_STATED, attribution_of
 from export.folding import fold_normalisation
 from export.parity import compare, judge_eager
 from export.rounding import halve_kernels, ride_values, round_kernels
@@ -25,6 +25,7 @@ from losszero_rt.bundle import (
     WEIGHTS_NAME,
     Bundle,
     find_bundle,
+    unproved_of,
 )
 from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
 from losszero_rt.engine import Model, TrainedModel, refuse_training_folder
@@ -160,18 +161,22 @@ def score_weights(
     if isinstance(origin, TrainedModel):
         return bundle, {**head, **compare(verdict, reference=judge_eager(origin, pictures))}
     known = origin.parity[WEIGHTS]
+    unproved = (
+        known.get(UNPROVED_KEY, []) if "compared_on" in known else [*unproved_of(origin.scores)]
+    )
     return bundle, {
         **head,
         **{name: bundle.scores[name] for name in ("miou", "miou_ci95")},
         **{name: known[name] for name in _POINTS},
         "compared_on": known.get("compared_on", origin.scores.get("dataset", "")),
+        UNPROVED_KEY: unproved,
     }
 
 
 def _demand_known_score(bundle: Bundle, origin: Bundle) -> None:
     """Raise ModelError if weights that a bundle was scored with are not those that it holds."""
-    pictures = [one.provenance.get("labelled_sha256") for one in (bundle, origin)]
-    if pictures[0] != pictures[1] or not origin.scores:
+    digests = [one.provenance.get("labelled_sha256") for one in (bundle, origin)]
+    if digests[0] != digests[1] or not origin.scores:
         return
     found, known = (float(one.scores["miou"]) for one in (bundle, origin))
     if not abs(found - known) <= _SCORE_OFF_MAX:
@@ -212,7 +217,7 @@ def rights_of(origin: Model, *, licence: str) -> tuple[str, str]:
     """
     if isinstance(origin, TrainedModel):
         data, spec = data_of(origin), origin.network_spec
-        return licence or licence_of(data, spec=spec), attribution_of(data, spec=spec)
+        return licence or NOT_STATED, attribution_of(data, spec=spec)
     if not (licence or origin.licence):
         raise ModelError(
             f"{origin.path} names no licence", accepted="bundles that do", remedy="--licence NAME"

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from export.config import ExportConfig, Say
-from export.labelled import SUFFIXES, LabelledPicture, check_values, read_labelled
+from export.labelled import LabelledPicture, check_values, read_labelled
 from losszero_rt.classmap import ClassMap
 from losszero_rt.data_record import digests_of, seen_in
 from losszero_rt.errors import InputError
 
+# Of the pictures that a training reads.
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 # A class with fewer labelled pixels than this is told by chance.
 CLASS_PIXELS_MIN = 1000
 # Below this share of the mean IoU that the training measured itself, something else is wrong.
@@ -97,10 +99,10 @@ def warn_of_low_score(found: float, *, known: Mapping[str, Any], say: Say) -> No
 
 
 def _is_among(seen: Collection[str], picture: LabelledPicture) -> bool:
-    """Say whether a picture has the name of one that was trained on, in whatever format."""
-    stem = Path(picture.image).stem
-    suffixes = (*SUFFIXES, *map(str.upper, SUFFIXES))
-    names = [picture.image, *(f"{stem}{suffix}" for suffix in suffixes)]
+    """Say whether a picture has the name of one that was trained on, in any format of these."""
+    stem = Path(picture.file_name).stem
+    suffixes = (*_SUFFIXES, *map(str.upper, _SUFFIXES))
+    names = [picture.file_name, *(f"{stem}{suffix}" for suffix in suffixes)]
     return not digests_of(names).isdisjoint(seen)
 
 

@@ -2,21 +2,33 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
+from export.calibration import read_calibration
 from export.compile_tensorrt import build_in_child
 from export.config import ExportConfig, Say
-from export.engine_request import EngineRequest
+from export.engine_request import QUANTISED, EngineRequest
+from export.int8_graphs import TRAIN_SPLIT
+from export.labelled import read_labelled
 from export.quantising import check_precision
 from export.tensorrt_parity import ProofRequest, prove_in_child
 from losszero_rt.bundle import Bundle, seal
 from losszero_rt.engine.engine_files import OUTPUTS
 from losszero_rt.engine.engine_trust import record_trust
 from losszero_rt.engine.tensorrt_engine import find_gpu, import_tensorrt
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import InputError, ModelError
 from losszero_rt.network.mask_rcnn_split import HEADS, Part, is_split, num_regions
 
 Built = Literal["openvino", "tensorrt"]
+
+
+class Ranges(TypedDict, total=False):
+    """What eight-bit ranges are measured on, in the words of :class:`EngineRequest`."""
+
+    calibration: str
+    calibration_split: str
+    labelled: str
+    split: str
 
 
 def settle_engines(config: ExportConfig, *, say: Say) -> tuple[Built, ...]:
@@ -35,6 +47,7 @@ def settle_engines(config: ExportConfig, *, say: Say) -> tuple[Built, ...]:
         check_precision(config.engine_precision)
         find_gpu("auto")
         import_tensorrt()
+        ranges_of(config, say=say)
     except ModelError as error:
         if config.engine == "tensorrt" or config.asks_for_tensorrt:
             raise ModelError(
@@ -81,9 +94,43 @@ def add_engines(bundle: Bundle, *, config: ExportConfig, say: Say) -> Bundle:
     return sealed
 
 
+def ranges_of(config: ExportConfig, *, say: Say) -> Ranges:
+    """Return what eight-bit ranges are measured on.
+
+    Args:
+        config: What was asked for.
+        say: Hears where rides are drawn, because there are no other pictures.
+
+    Returns:
+        Nothing where no engine has eight bits, or night rides are drawn.
+
+    Raises:
+        InputError: If ``calibration`` cannot be read, or nothing is left of it.
+    """
+    folder = config.calibration or config.labelled
+    if config.engine_precision not in QUANTISED or folder is None:
+        return {}
+    split = config.calibration_split or ("" if config.calibration else TRAIN_SPLIT)
+    scored = read_labelled(config.labelled, split=config.split) if config.labelled else ()
+    try:
+        read_calibration(folder, split=split, scored=scored)
+    except InputError as error:
+        if config.calibration:
+            raise
+        say(f"{config.engine_precision} ranges are measured on drawn night rides: {error}")
+        return {}
+    return {
+        "calibration": str(folder.resolve()),
+        "calibration_split": split,
+        "labelled": str(config.labelled.resolve()) if config.labelled else "",
+        "split": config.split,
+    }
+
+
 def requests_of(bundle: Bundle, *, config: ExportConfig) -> dict[str, EngineRequest]:
     """Return the engines to build, by role: ``b1`` for a batch of 1, and the heads by name."""
     folder, spec = bundle.path.resolve(), bundle.network_spec
+    ranges = ranges_of(config, say=lambda _: None)
     split = is_split(spec)
     engines: dict[str, tuple[int, Part | None]] = {
         f"b{batch}": (batch, "trunk" if split else None) for batch in config.batches
@@ -98,6 +145,7 @@ def requests_of(bundle: Bundle, *, config: ExportConfig) -> dict[str, EngineRequ
             precision=config.engine_precision,
             attention=config.attention,
             part=part,
+            **ranges,
         )
         for role, (batch, part) in engines.items()
     }
@@ -111,10 +159,17 @@ def facts_of(request: EngineRequest, found: dict[str, Any]) -> dict[str, Any]:
         "precision": request.precision,
         "attention": request.attention,
         **({"part": request.part} if request.part else {}),
+        **({"ranges": _ranges_name(request)} if request.precision in QUANTISED else {}),
         **found,
         "compute_capability": list(found["compute_capability"]),
         "cams_size": found["cams_size"] and list(found["cams_size"]),
     }
+
+
+def _ranges_name(request: EngineRequest) -> str:
+    if not request.calibration:
+        return "drawn night rides"
+    return "/".join(filter(None, (Path(request.calibration).name, request.calibration_split)))
 
 
 def prove_engines(
@@ -126,14 +181,17 @@ def prove_engines(
         ModelError: If they are not what the network is.
     """
     say("comparing the TensorRT engines with the network")
+    ranges = ranges_of(config, say=lambda _: None)
     labelled: Path | None = config.labelled.resolve() if config.labelled else None
     record = prove_in_child(
         ProofRequest(
             bundle=str(bundle.path.resolve()),
-            labelled=str(labelled or ""),
-            split=config.split,
             precision=config.engine_precision,
             attention=config.attention,
+            labelled=str(labelled or ""),
+            split=config.split,
+            calibration=ranges.get("calibration", ""),
+            calibration_split=ranges.get("calibration_split", ""),
         )
     )
     return {**record, "dataset": dataset}

@@ -25,7 +25,7 @@ from export.object_parity import compare_objects, objects_of, true_objects
 from export.parity import LabelsOf, labels_of
 from export.probes import EDGES
 from losszero_rt.bundle import Bundle
-from losszero_rt.bundle.parity_rules import BATCH_AGREEMENT_MIN, fault_of
+from losszero_rt.bundle.parity_rules import BATCH_AGREEMENT_MIN, fault_of, run_faults
 from losszero_rt.engine import Engine, EngineOptions
 from losszero_rt.errors import ModelError
 from losszero_rt.network.mask_rcnn_split import HEADS, is_split
@@ -44,6 +44,8 @@ class ProofRequest:
         precision: Arithmetic that the engines were asked for.
         device: CUDA device.
         attention: As the engines have it.
+        calibration: As the engines have it, like ``calibration_split``.
+        calibration_split: Rows of its manifest; empty for all.
     """
 
     bundle: str
@@ -52,6 +54,8 @@ class ProofRequest:
     precision: TensorRtPrecision = "fp16"
     device: str = "cuda:0"
     attention: Attention = "auto"
+    calibration: str = ""
+    calibration_split: str = ""
 
 
 def prove_in_child(request: ProofRequest) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def prove(request: ProofRequest) -> dict[str, Any]:
 
 def _fault(record: dict[str, Any], *, key: str, truth: Truth) -> str:
     if not truth.pictures:
-        return ""
+        return "; ".join(run_faults(key, record["precisions"][key]))
     row = {"gate": record["gate"], "precisions": {key: record["precisions"][key]}}
     return fault_of(row)
 
@@ -131,7 +135,8 @@ def opened(bundle: Bundle, *, batch: int, device: str) -> Iterator[Engine]:
     from losszero_rt.engine.tensorrt_engine import TensorRtEngine
 
     engine = TensorRtEngine(
-        bundle, options=EngineOptions(device=device, batch=batch, num_requests=1)
+        bundle,
+        options=EngineOptions(device=device, batch=batch, num_requests=1, check_logits=False),
     )
     try:
         yield engine
@@ -173,6 +178,10 @@ def twin_logits(request: ProofRequest) -> LogitsOf:
                 device=request.device,
                 ending="logits",
                 attention=request.attention,
+                calibration=request.calibration,
+                calibration_split=request.calibration_split,
+                labelled=request.labelled,
+                split=request.split,
             )
         )
         twin = load_engine(out.read_bytes(), device=device)

@@ -37,17 +37,23 @@ class ClassMap:
                 accepted="one colour for every class, and at least one class",
             )
         if len(set(self.names)) != len(self.names):
-            raise UsageError(f"class map with repeated names: {', '.join(map(str, self.names))}")
+            raise UsageError(
+                f"class map with repeated names: {', '.join(map(str, self.names))}",
+                accepted="a name of its own for every class",
+                remedy="rename them, or merge them into one class",
+            )
         ids = (self.background_id, self.ignored_id)
         strange = [
-            *(name for name in self.names if not isinstance(name, str) or not name),
-            *(colour for colour in self.colours if not _is_rgb(colour)),
-            *(class_id for class_id in ids if not _is_byte(class_id)),
+            *(("name", name) for name in self.names if not isinstance(name, str) or not name),
+            *(("colour", colour) for colour in self.colours if not _is_rgb(colour)),
+            *(("id", class_id) for class_id in ids if not _is_byte(class_id)),
         ]
         if strange:
+            field, value = strange[0]
             raise UsageError(
-                f"class map with {strange[0]!r:.80}",
+                f"class map with the {field} {value!r:.80}",
                 accepted="names, colours of three whole numbers 0 to 255, and ids 0 to 255",
+                remedy=f"give another {field}",
             )
 
     @property

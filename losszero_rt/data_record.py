@@ -5,7 +5,7 @@ for one on new pictures, neither in a comparison nor in a bundle.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 # Where the encoder began: one of these words of --encoder-weights, or the name of a file.
@@ -13,6 +13,10 @@ ENCODER_KEY = "encoder_weights"
 NONE, HUB, OFFLINE = "none", "imagenet", "imagenet-offline"
 PUBLISHED = (HUB, OFFLINE)
 SEEN_KEY = "seen"
+# All data sets behind the weights, those of the trainings before this one too; the records of a
+# training count its own alone.
+SOURCES_KEY = "sources"
+LINEAGE_KEYS = (ENCODER_KEY, SEEN_KEY, SOURCES_KEY)
 # Beyond this many a record would outgrow what may be read: then they count as unknown.
 DIGESTS_MAX = 50_000
 _DIGITS = 10
@@ -46,7 +50,41 @@ def seen_record(digests: Collection[str] | None) -> dict[str, str]:
     return {SEEN_KEY: " ".join(sorted(digests))}
 
 
+def joined(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is known of weights that start from, or are the mean of, recorded ones.
+
+    Args:
+        records: Their data records; all pictures and data sets of all of them count.
+    """
+    return {
+        **encoder_record([encoder_in(data) for data in records]),
+        **seen_record(union_of([seen_in(data) for data in records])),
+        **sources_record(union_of([sources_in(data) for data in records])),
+    }
+
+
+def union_of(parts: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """Return what is in any of the parts; None, for unknown, if that is any of them."""
+    whole: set[str] = set()
+    for part in parts:
+        if part is None:
+            return None
+        whole |= part
+    return frozenset(whole)
+
+
 def seen_in(data: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the digests that a data record holds; None if it holds none."""
     text = data.get(SEEN_KEY)
     return frozenset(text.split()) if isinstance(text, str) else None
+
+
+def sources_record(names: Collection[str] | None) -> dict[str, list[str]]:
+    """Return what a data record says of all data sets behind its weights; nothing if unknown."""
+    return {} if names is None else {SOURCES_KEY: sorted(names)}
+
+
+def sources_in(data: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the names of all data sets that a data record knows of; None if it does not tell."""
+    names = data.get(SOURCES_KEY)
+    return frozenset(map(str, names)) if isinstance(names, list) else None

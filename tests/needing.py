@@ -1,6 +1,7 @@
 """Parts of a machine that some tests need: absent they skip, unless they are demanded."""
 
 import os
+from importlib.util import find_spec
 
 import pytest
 
@@ -15,3 +16,9 @@ def need(reason: str, *, demanded_by: str) -> None:
         pytest.fail(f"{demanded_by}=1, but {reason}")
     if reason:
         pytest.skip(reason)
+
+
+def need_modelopt() -> None:
+    """Skip the test without nvidia-modelopt, or fail under ``LOSSZERO_REQUIRE_MODELOPT=1``."""
+    absent = "" if find_spec("modelopt") else "nvidia-modelopt is not installed"
+    need(absent, demanded_by="LOSSZERO_REQUIRE_MODELOPT")

@@ -12,14 +12,7 @@ from typing import Any
 import torch
 
 from losszero_rt.checkpoint import Checkpoint, load_network, write_checkpoint
-from losszero_rt.data_record import (
-    ENCODER_KEY,
-    SEEN_KEY,
-    encoder_in,
-    encoder_record,
-    seen_in,
-    seen_record,
-)
+from losszero_rt.data_record import LINEAGE_KEYS, joined
 from losszero_rt.errors import ModelError
 from losszero_rt.network import build_network
 from train.datasets.picture import LabelledPicture
@@ -83,14 +76,11 @@ def average_checkpoints(
 
 def _joined_data(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     """Return the data record of a mean, which has seen what any of its parts has seen."""
-    seen = [seen_in(checkpoint.data) for checkpoint in checkpoints]
-    known = [digests for digests in seen if digests is not None]
-    whole = frozenset().union(*known) if len(known) == len(seen) else None
-    joined = (SEEN_KEY, ENCODER_KEY)
-    first = {key: value for key, value in checkpoints[0].data.items() if key not in joined}
-    began = encoder_record([encoder_in(checkpoint.data) for checkpoint in checkpoints])
+    data = checkpoints[0].data
+    first = {key: value for key, value in data.items() if key not in LINEAGE_KEYS}
+    known = joined([checkpoint.data for checkpoint in checkpoints])
     sources = [checkpoint.weights_sha256[:12] for checkpoint in checkpoints]
-    return {**first, **began, **seen_record(whole), "averaged": sources}
+    return {**first, **known, "averaged": sources}
 
 
 def mean_of(states: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -1,19 +1,29 @@
 """What a training sees and what it is measured on."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from losszero_rt.checkpoint import Checkpoint
-from losszero_rt.data_record import digests_of, encoder_in, encoder_record, seen_record
+from losszero_rt.data_record import (
+    digests_of,
+    joined,
+    seen_in,
+    seen_record,
+    sources_in,
+    sources_record,
+    union_of,
+)
 from losszero_rt.errors import InputError
 from train.config import SourceName
 from train.datasets.picture import LabelledPicture
-from train.datasets.picture_set import names_of
+from train.datasets.picture_set import PictureSet, names_of
 from train.seen import names_digest
 
 # Drawn by us: whoever scores them knows which seeds are for training.
 _DRAWN = "rides"
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +36,8 @@ class Data:
         train_probe: Training pictures that are scored like ``val``, to show the gap.
         versions: References of the data in the lineage of what is made from them.
         split_version: Digest of the split and of the files it was made for; empty if unknown.
-        earlier: Digests of the pictures that the weights it starts from were trained on; None if
-            these are unknown.
-        encoder_weights: Where the encoder of the weights that it starts from began; empty if
-            unknown, None where it starts as its recipe says.
+        origin: What is known of the weights that it starts from, in the words of
+            :mod:`losszero_rt.data_record`; None where it starts as its recipe says.
     """
 
     sources: Mapping[SourceName, Sequence[LabelledPicture]]
@@ -37,8 +45,7 @@ class Data:
     train_probe: Sequence[LabelledPicture]
     versions: tuple[str, ...] = ()
     split_version: str = ""
-    earlier: frozenset[str] | None = frozenset()
-    encoder_weights: str | None = None
+    origin: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name, pictures in (("val", self.val), ("train_probe", self.train_probe)):
@@ -50,20 +57,30 @@ class Data:
 
     def summary(self) -> dict[str, Any]:
         """Return the counts for the checkpoint's record, and what its weights have seen."""
-        counts = {str(name): len(pictures) for name, pictures in self.sources.items()}
+        counts: Counter[str] = Counter()
+        for source, pictures in self.sources.items():
+            counts[_set_name(source, pictures)] += len(pictures)
         version = {"version": self.split_version} if self.split_version else {}
-        return {"train": counts, "val": len(self.val), **version, **seen_record(self._seen())}
+        return {
+            "train": dict(counts),
+            "val": len(self.val),
+            **version,
+            **seen_record(self._seen()),
+            **sources_record(self._all_sources(name for name, num in counts.items() if num)),
+        }
 
     def after(self, *records: Checkpoint) -> "Data":
         """Return the same pictures for a training that starts from (a mean of) checkpoints."""
-        began = encoder_record([encoder_in(record.data) for record in records])
-        return replace(self, encoder_weights=encoder_in(began))
+        return replace(self, origin=joined([record.data for record in records]))
 
     def _seen(self) -> frozenset[str] | None:
-        if self.earlier is None:
-            return None
         learnt = (pictures for name, pictures in self.sources.items() if name != _DRAWN)
-        return self.earlier.union(*(digests_of(names_of(pictures)) for pictures in learnt))
+        own = [digests_of(names_of(pictures)) for pictures in learnt]
+        return union_of([_NOTHING if self.origin is None else seen_in(self.origin), *own])
+
+    def _all_sources(self, own: Iterable[str]) -> frozenset[str] | None:
+        before = _NOTHING if self.origin is None else sources_in(self.origin)
+        return union_of([before, frozenset(own)])
 
     def identity(self) -> dict[str, str]:
         """Return what tells these pictures from others: by part, their number and a digest.
@@ -80,3 +97,8 @@ class Data:
             if len(pictures)
         }
         return known | ({"split": self.split_version[:12]} if self.split_version else {})
+
+
+def _set_name(source: SourceName, pictures: Sequence[LabelledPicture]) -> str:
+    """Return the name of a data set: its own, not what a recipe calls the pictures of anybody."""
+    return pictures.name if isinstance(pictures, PictureSet) else str(source)

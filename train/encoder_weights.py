@@ -34,7 +34,9 @@ _PREFIXES = ("", "encoder.", "image_encoder.", "backbone.body.", "backbone.", "m
 
 def name_of(source: str) -> str:
     """Return what a record says of a source; of a file its name, not where it lies."""
-    return source if source in (NONE, HUB, OFFLINE) else Path(source).name
+    words, name = (NONE, HUB, OFFLINE), Path(source).name
+    # A file may have the name of one of the words.
+    return name if source in words or name not in words else f"./{name}"
 
 
 def load_encoder_weights(network: nn.Module, *, source: str, spec: NetworkSpec) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from losszero_rt import __version__
 from losszero_rt.checkpoint import Checkpoint, write_checkpoint, write_whole
-from losszero_rt.data_record import encoder_record
+from losszero_rt.data_record import encoder_in, encoder_record
 from losszero_rt.metrics.bootstrap import json_number
 from losszero_rt.timings import now_s
 from train.config import TrainConfig
@@ -215,8 +215,9 @@ def _write(
 
 def _began(data: Data, *, config: TrainConfig) -> str:
     """Return where the encoder began, empty if unknown."""
-    inherited = data.encoder_weights
-    return name_of(config.encoder_weights) if inherited is None else inherited
+    if data.origin is None:
+        return name_of(config.encoder_weights)
+    return encoder_in(data.origin)
 
 
 def _track(

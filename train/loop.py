@@ -85,7 +85,7 @@ def train(
     if session is None:
         session = open_session(config, start_from, accelerator=accelerator, devices=devices)
     if resume:
-        restore(session, data=data, out=out, say=say)
+        data = restore(session, data=data, out=out, say=say)
     progress, pace = session.progress, Pace(session.progress.step)
     clock.start(elapsed_s=progress.elapsed_s)
     with StopSwitch(promise=PROMISE) as stop, closing(_batches(session, data, workers)) as batches:
@@ -99,7 +99,7 @@ def train(
                 pace = Pace(progress.step)
             over = session.agree(stop.is_set or clock.is_up)
             if over or epoch_is_over or clock.wants_saving:
-                session.save(out / "state", data=data.identity())
+                session.save(out / "state", data=data)
                 clock.saved()
             if over:
                 break

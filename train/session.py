@@ -9,6 +9,7 @@ import torch
 
 from losszero_rt.errors import ModelError
 from train.config import TrainConfig
+from train.data import Data
 from train.learner import Learner, ObjectLearner
 from train.state import Progress, read_state, write_state
 from train.team import Team
@@ -71,14 +72,15 @@ class Session:
         if scaler:
             self.fabric.strategy.precision.load_state_dict(scaler)
 
-    def save(self, folder: Path, *, data: Mapping[str, str]) -> None:
+    def save(self, folder: Path, *, data: Data) -> None:
         """Write the state; the first process does, and all have the same."""
         if self.team.leads:
             scaler: Mapping[str, Any] = self.fabric.strategy.precision.state_dict()
             write_state(
                 folder,
                 config=self.config,
-                data=data,
+                data=data.identity(),
+                origin=data.origin,
                 progress=self.progress,
                 learner=self.learner,
                 scaler=scaler,

@@ -65,6 +65,7 @@ def write_state(
     *,
     config: TrainConfig,
     data: Mapping[str, str],
+    origin: Mapping[str, Any] | None,
     progress: Progress,
     learner: Learner,
     scaler: Mapping[str, Any],
@@ -75,6 +76,7 @@ def write_state(
         folder: Where to write.
         config: The training that it is the state of.
         data: What it is trained on, as :meth:`train.data.Data.identity` says.
+        origin: What is known of the weights that it began with, as :class:`train.data.Data` has it.
         progress: How far it is.
         learner: Its weights and moments.
         scaler: State of the loss scaling of fp16, JSON ready; empty otherwise.
@@ -85,6 +87,7 @@ def write_state(
         "format": STATE_FORMAT,
         "config": config.as_dict(),
         "data": dict(data),
+        "origin": None if origin is None else dict(origin),
         "progress": asdict(progress),
         "scaler": dict(scaler),
         "sha256": digest,
@@ -122,6 +125,20 @@ def read_state(
     progress = _progress(folder, record)
     progress.accumulate = max(progress.accumulate, config.accumulate)
     return progress, record["scaler"]
+
+
+def read_origin(folder: Path, *, given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return what a state knows of the weights its training began with; ModelError as for it.
+
+    Args:
+        folder: Where the state lies.
+        given: What is known without it: counts where it was written by a version that kept none.
+    """
+    record = _record(folder)
+    origin = record.get("origin", given)
+    if origin is None or isinstance(origin, Mapping):
+        return origin
+    raise ModelError(f"{folder / RECORD_NAME} is damaged: origin is no record", remedy=_REMEDY)
 
 
 def has_state(folder: Path) -> bool:

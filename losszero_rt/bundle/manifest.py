@@ -21,7 +21,13 @@ from losszero_rt.bundle.model_fields import (
     read_input,
     read_size,
 )
-from losszero_rt.bundle.parity_rules import GATE, binding_fault, fault_of, form_fault, points_faults
+from losszero_rt.bundle.parity_rules import (
+    GATE,
+    binding_fault,
+    fault_of,
+    form_fault,
+    weights_fault_of,
+)
 from losszero_rt.bundle.sidecar import (
     digest_of,
     parse_sidecar,
@@ -168,8 +174,8 @@ class Bundle:
         if WEIGHTS not in self.parity:
             return ""
         try:
-            faults = points_faults(self.parity[WEIGHTS])
-            return self._binding_fault(WEIGHTS) or "; ".join(faults)
+            record = self.parity[WEIGHTS]
+            return self._binding_fault(WEIGHTS) or weights_fault_of(record, scores=self.scores)
         except (AttributeError, KeyError, TypeError, ValueError):
             return "parity record that cannot be understood"
 

@@ -113,6 +113,24 @@ def fault_of(record: Mapping[str, Any], *, scores: Mapping[str, Any] | None = No
     return _silence(record, scores=scores or {})
 
 
+def weights_fault_of(record: Mapping[str, Any], *, scores: Mapping[str, Any]) -> str:
+    """Say what in the record of the weights is out of tolerance; empty when nothing is.
+
+    Args:
+        record: What ``parity.json`` says of them.
+        scores: Theirs; on other pictures than the record's where that has ``compared_on``.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: If it makes no sense, or lacks something.
+    """
+    row = {**record, "precisions": {"fp32": record}}
+    if strange := _strange_classes(row):
+        return f"tells of classes that it has not: {', '.join(strange)}"
+    if faults := [*points_faults(record)]:
+        return "; ".join(faults)
+    return "" if "compared_on" in record else _silence(row, scores=scores)
+
+
 def _strange_classes(record: Mapping[str, Any]) -> list[str]:
     """Return the classes of a record that its model has not; of one that is bound it is known."""
     model = record.get("model", {})

@@ -82,6 +82,8 @@ class EagerEngine:
     def __init__(self, model: Model, *, options: EngineOptions) -> None:
         torch = import_torch(options.device)
         self._device = find_device(options.device)
+        # By default cuDNN rounds what convolutions multiply to TF32, which is no fp32.
+        torch.backends.cudnn.allow_tf32 = False
         self._batch = options.batch
         threads = 0
         if self._device.type == "cpu":

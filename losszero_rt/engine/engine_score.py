@@ -12,7 +12,7 @@ from typing import Any
 
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine.model import Model
-from losszero_rt.engine.openvino_facts import runs_as_asked
+from losszero_rt.engine.openvino_graphs import int8_row
 from losszero_rt.engine.protocol import EngineInfo
 
 # What a score is one of where the engine that runs has none of its own.
@@ -60,7 +60,7 @@ def score_of(model: Model, engine: EngineInfo) -> Score | None:
         exact = weights is not None and engine.precision == "fp32"
         return _named(weights, "eager fp32") if exact else weights
     if isinstance(model, Bundle) and not engine.proof:
-        own = compiled_scores(model, str(engine.name)).get(_row_of(engine))
+        own = compiled_scores(model, str(engine.name)).get(_row_of(engine, model))
         return own or weights
     return weights
 
@@ -84,13 +84,15 @@ def compiled_scores(bundle: Bundle, engine: str) -> dict[str, Score]:
     return found
 
 
-def _row_of(engine: EngineInfo) -> str:
+def _row_of(engine: EngineInfo, bundle: Bundle) -> str:
     """Return the row of the parity record that an engine would have; empty if there is none."""
     if engine.name == "tensorrt":
         return f"{engine.precision} batch {engine.batch}"
-    # Of an int8 graph some layers stay floats; of others a mixture is not what was scored.
-    most = engine.precision.partition("+")[0]
-    return most if runs_as_asked(engine.precision, asked=most) else ""
+    most, _, floats = engine.precision.partition("+")
+    if most == "int8":
+        return int8_row(bundle, floats)
+    # A mixture of floats is not what was scored.
+    return "" if floats else most
 
 
 def _score(facts: Mapping[str, Any], *, of: str) -> Score | None:

@@ -86,7 +86,7 @@ class TrainedModel:
 
     @property
     def is_verified(self) -> bool:
-        """True: what runs is the reference itself."""
+        """True: in fp32 what runs is the reference itself; see ``is_proved``."""
         return True
 
 

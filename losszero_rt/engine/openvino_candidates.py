@@ -1,10 +1,16 @@
 """What may run of a bundle on this machine: every precision, streams and threads worth trying."""
 
 from dataclasses import replace
+from functools import partial
 
 from losszero_rt.bundle import Bundle
 from losszero_rt.cores import num_cores, num_physical_cores
-from losszero_rt.engine.openvino_graphs import GraphSpec, proved_precisions, require_offered
+from losszero_rt.engine.openvino_graphs import (
+    GraphSpec,
+    int8_floats,
+    proved_precisions,
+    require_offered,
+)
 from losszero_rt.engine.protocol import EngineOptions, Precision
 from losszero_rt.errors import ModelError
 
@@ -24,6 +30,7 @@ def candidates(bundle: Bundle, options: EngineOptions) -> list[GraphSpec]:
     return [
         GraphSpec(
             precision=precision,
+            floats=_floats_of(bundle, precision, options),
             batch=options.batch,
             cams=options.cams,
             threads=threads,
@@ -45,8 +52,11 @@ def beside(best: GraphSpec, specs: list[GraphSpec], *, varied: str) -> list[Grap
         varied: ``precision``, ``streams`` or ``threads``; with other threads there may not be as
             many streams, and then the next number of them is taken.
     """
-    if varied != "threads":
-        return [s for s in specs if replace(s, **{varied: getattr(best, varied)}) == best]
+    if varied == "precision":
+        taken = partial(replace, precision=best.precision, floats=best.floats)
+        return [spec for spec in specs if taken(spec) == best]
+    if varied == "streams":
+        return [spec for spec in specs if replace(spec, streams=best.streams) == best]
     alike = [spec for spec in specs if spec.precision == best.precision]
     by_threads = {
         threads: min(
@@ -81,6 +91,13 @@ def precisions_of(bundle: Bundle, options: EngineOptions) -> tuple[Precision, ..
         return (proved[0], *sorted(proved[1:], key=lambda p: p != "int8"))
     require_offered(bundle, options.precision)
     return (options.precision,)
+
+
+def _floats_of(bundle: Bundle, precision: Precision, options: EngineOptions) -> Precision:
+    """Return the arithmetic of the layers that are not int8."""
+    if precision != "int8":
+        return precision
+    return int8_floats(bundle)[0] if options.int8_floats == "auto" else options.int8_floats
 
 
 def streams_of(options: EngineOptions, threads: int) -> tuple[int, ...]:

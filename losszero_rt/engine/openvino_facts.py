@@ -95,11 +95,6 @@ def multiplies_int8(cpu_info: Path = _CPU_INFO) -> bool:
     return not _INT8_FLAGS.isdisjoint(flags.split())
 
 
-def hint_of(precision: Precision) -> str:
-    """Return OpenVINO's hint for a precision: of int8 graphs, that of what is left of floats."""
-    return HINTS[capable_precisions()[0] if precision == "int8" else precision]
-
-
 def runs_as_asked(found: str, *, asked: str) -> bool:
     """Say whether what executes is what was asked for: of int8 graphs, in most convolutions.
 

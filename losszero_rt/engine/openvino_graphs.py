@@ -1,8 +1,8 @@
 """The OpenVINO graphs of a bundle: which of them can run here, and how one is compiled.
 
 A bundle holds one graph of floats, which runs in any arithmetic that the CPU has, and may hold a
-second one whose layers were quantised to int8; what is left of floats in that runs in the CPU's
-fastest float arithmetic.
+second one whose layers were quantised to int8; what is left of floats in that runs in the fastest
+float arithmetic of the CPU in which export proved it.
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from typing import Any
 
 from losszero_rt.bundle import Bundle
 from losszero_rt.engine.openvino_facts import (
+    HINTS,
     capable_precisions,
     first_line,
-    hint_of,
     import_openvino,
     multiplies_int8,
 )
@@ -35,6 +35,7 @@ class GraphSpec:
 
     Attributes:
         precision: Arithmetic.
+        floats: Arithmetic of the layers that are not int8; ``precision`` where none is.
         batch: Frames a call; of a head, regions.
         cams: With class activation maps as a second output, where the graph has them.
         threads: CPU threads.
@@ -43,6 +44,7 @@ class GraphSpec:
     """
 
     precision: Precision
+    floats: Precision
     batch: int
     cams: bool
     threads: int
@@ -53,7 +55,7 @@ class GraphSpec:
     def settings(self) -> dict[str, Any]:
         """OpenVINO's words for it."""
         return {
-            "INFERENCE_PRECISION_HINT": hint_of(self.precision),
+            "INFERENCE_PRECISION_HINT": HINTS[self.floats],
             "INFERENCE_NUM_THREADS": self.threads,
             # One is what OpenVINO's hint LATENCY sets, several what THROUGHPUT sets: measured here.
             "NUM_STREAMS": self.streams,
@@ -110,10 +112,58 @@ def proved_precisions(bundle: Bundle) -> tuple[Precision, ...]:
     """Return those of :func:`offered_precisions` that export proved equal to the network.
 
     Of a bundle without a parity record, which runs only where somebody allowed it, the floats.
+
+    Raises:
+        ModelError: If there is a record, of nothing that this CPU has.
     """
-    proved = bundle.parity.get(ENGINE, {}).get("precisions") or capable_precisions()
-    found = tuple(p for p in offered_precisions(bundle) if p in proved)
-    return found or ("fp32",)
+    rows = _rows(bundle)
+    if not rows:
+        floats = capable_precisions()
+        return tuple(p for p in offered_precisions(bundle) if p in floats) or ("fp32",)
+    found = tuple(p for p in offered_precisions(bundle) if _is_proved(bundle, p))
+    if not found:
+        raise ModelError(
+            f"{bundle.path} is proved in nothing that this CPU has, but in {', '.join(rows)}",
+            accepted=f"a proof in one of {', '.join(capable_precisions())}",
+            remedy="export it again on this machine: python -m export, or try --engine eager",
+        )
+    return found
+
+
+def int8_floats(bundle: Bundle) -> tuple[Precision, ...]:
+    """Return the arithmetic that an int8 graph may leave layers in here, the fastest first.
+
+    With a parity record, what that proves of it; one that does not tell proves none.
+    """
+    proved = [facts.get("floats") for _, facts in _int8_rows(bundle)]
+    return tuple(p for p in capable_precisions() if p in proved or not _rows(bundle))
+
+
+def int8_row(bundle: Bundle, floats: str) -> str:
+    """Return the row of the parity record of an int8 graph; empty if there is none.
+
+    Args:
+        bundle: Whose record it is.
+        floats: Arithmetic of the convolutions that it leaves in floats; empty if it leaves none.
+    """
+    found = (
+        row for row, facts in _int8_rows(bundle) if not floats or facts.get("floats") == floats
+    )
+    return next(found, "")
+
+
+def _int8_rows(bundle: Bundle) -> list[tuple[str, Mapping[str, Any]]]:
+    return [item for item in _rows(bundle).items() if item[0].split(" ")[0] == "int8"]
+
+
+def _is_proved(bundle: Bundle, precision: Precision) -> bool:
+    return bool(int8_floats(bundle)) if precision == "int8" else precision in _rows(bundle)
+
+
+def _rows(bundle: Bundle) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the parity record says of the OpenVINO graphs, by row; empty without one."""
+    rows: Mapping[str, Mapping[str, Any]] = bundle.parity.get(ENGINE, {}).get("precisions", {})
+    return rows
 
 
 def require_offered(bundle: Bundle, asked: Precision) -> None:
@@ -125,9 +175,7 @@ def require_offered(bundle: Bundle, asked: Precision) -> None:
         ModelError: If it cannot; says whether the CPU or the bundle is what lacks it, or what
             the export found wrong with it, or that it was not there to be proved at export.
     """
-    offered = offered_precisions(bundle)
-    if bundle.parity.get(ENGINE, {}).get("precisions"):
-        offered = proved_precisions(bundle)
+    offered = proved_precisions(bundle) if _rows(bundle) else offered_precisions(bundle)
     if asked in offered:
         return
     lacking = f"which {bundle.path} holds no graph for"
@@ -135,10 +183,10 @@ def require_offered(bundle: Bundle, asked: Precision) -> None:
         lacking = "which this CPU does not have"
     elif asked in left_out_of(bundle):
         lacking = f"in which this network is another one: {left_out_of(bundle)[asked]}"
-    elif precision_limit(bundle) in FLOAT_LIMITS:
-        lacking = f"but {bundle.path} was exported with --precision {precision_limit(bundle)}"
     elif asked in offered_precisions(bundle):
         lacking = f"in which {bundle.path} is not proved: the CPU of its export may not have had it"
+    elif precision_limit(bundle) in FLOAT_LIMITS:
+        lacking = f"but {bundle.path} was exported with --precision {precision_limit(bundle)}"
     raise ModelError(
         f"precision {asked} was asked for, {lacking}",
         accepted=f"precisions: auto, {', '.join(offered)}",

@@ -119,6 +119,7 @@ class ObjectsOpenVinoEngine:
     def _compiled(self, part: Part, *, num: int, streams: int) -> Any:
         spec = GraphSpec(
             precision=self._precision,
+            floats=self._precision,
             batch=num,
             cams=False,
             threads=self._threads,

@@ -44,6 +44,8 @@ class EngineOptions:
             gate of an export, which looks at the logits themselves, wants the labels all the same.
             A network that is compiled in parts raises either way: where a part overflows there
             are no objects to paint labels of.
+        int8_floats: Arithmetic of what an int8 graph leaves in floats; ``auto`` takes the fastest
+            that its export proved, and the gate of an export names them in turn.
     """
 
     device: str = "auto"
@@ -58,6 +60,7 @@ class EngineOptions:
     trust_engine: bool = False
     build: bool = False
     check_logits: bool = True
+    int8_floats: Precision = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,10 @@ _REFERENCE = "fp32"
 def is_proved(model: Model, info: EngineInfo) -> bool:
     """Say whether the model is verified, and so is this engine in its arithmetic.
 
-    A compiled engine of a verified bundle runs in nothing that was not proved: see
-    :func:`losszero_rt.engine.openvino_graphs.require_offered`. A TensorRT engine that was built on
-    this machine was compared with the network when it was built; that it was not on labelled
-    pictures is told by ``info.proof``.
+    A compiled engine of a verified bundle runs in nothing that was not proved, int8 graphs neither
+    in what they leave in floats: see :mod:`losszero_rt.engine.openvino_graphs`.
+    A TensorRT engine that was built on this machine was compared with the network when it was
+    built; that it was not on labelled pictures is told by ``info.proof``.
     """
     return model.is_verified and (info.name != "eager" or info.precision == _REFERENCE)
 

@@ -229,10 +229,13 @@ def import_tensorrt() -> ModuleType:
 
 def gpu_facts(device: "torch.device") -> Gpu:
     """Return what an engine must have been built for to run here; needs torch_tensorrt."""
-    import tensorrt
     import torch
 
-    libraries = {"torch_tensorrt": import_tensorrt(), "tensorrt": tensorrt}
+    # It says so if the other one cannot be loaded, which it needs itself.
+    libraries = {"torch_tensorrt": import_tensorrt()}
+    import tensorrt
+
+    libraries["tensorrt"] = tensorrt
     return Gpu(
         name=torch.cuda.get_device_name(device),
         compute_capability=torch.cuda.get_device_capability(device),

@@ -172,6 +172,10 @@ class Admission:
         self._spend(now + handing_s - admitted_at_s)
         return lost_from(frame, fate="late", reason="deadline")
 
+    def forgo(self, frame: Frame) -> None:
+        """Take in that a frame that was admitted will not be shown, whatever its age."""
+        self._forgone = frame.index
+
     def learn(self, frame: Frame, *, admitted_at_s: float, handed_at_s: float) -> bool:
         """Take in what a shown frame needed.
 

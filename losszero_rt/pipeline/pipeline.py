@@ -27,6 +27,7 @@ from losszero_rt.pipeline.flow import Admission, Flow, captured_at_s
 from losszero_rt.pipeline.idling import STOP_PATIENCE_S, polled
 from losszero_rt.pipeline.lane import JOIN_TIMEOUT_S, Lane, Permits
 from losszero_rt.pipeline.outlets import Outlet, StageTimes
+from losszero_rt.pipeline.overflows import Overflows, settled
 from losszero_rt.pipeline.painter import LiveLine
 from losszero_rt.pipeline.placing import on_picture
 from losszero_rt.pipeline.ports import PicturePainter, Sink
@@ -94,6 +95,7 @@ class Pipeline:
         self._since_s: dict[int, float] = {}
         self.left_alone = False
         self._failures: list[LossZeroError] = []
+        self._overflows = Overflows()
         self._line: LiveLine | None = None
         self._saving = Saving((), sink=None)
 
@@ -125,7 +127,7 @@ class Pipeline:
         """
         self._line, self._saving = line, Saving(outlets, sink=sink)
         self._since_s.clear()
-        self._failures = []
+        self._failures, self._overflows = [], Overflows()
         with ExitStack() as ending:
             ending.callback(self._batcher.collect)
             decoded = self._decode(items, interrupt=interrupt)
@@ -146,6 +148,7 @@ class Pipeline:
             cut, should_stop = decoded.cut, self._should_stop
             for batch in polled(computed, on_idle=on_idle, should_stop=should_stop, cut=cut):
                 self._finish(batch, sink=sink, painter=painter, outlets=outlets)
+            self._overflows.end()
         self._tell(outlets, lambda outlet: outlet.close())
         return self._failures
 
@@ -198,19 +201,16 @@ class Pipeline:
         painter: PicturePainter | None,
         outlets: list[Outlet],
     ) -> None:
-        labels_NHW = batch.ticket.result() if batch.ticket is not None else None
+        labels_NHW = self._overflows.labels_of(batch)
         if self._permits is not None and batch.ticket is not None:
             self._permits.give()
         shared_ms: StageTimes = {"preprocess": batch.preprocess_ms, "infer": 0.0}
         if batch.ticket is not None:
             shared_ms["infer"] = batch.ticket.infer_ms / len(batch.frames)
-        items: Iterable[StreamItem] = batch.items
-        if self._admission is not None:  # a live batch has one frame: no row is left over
-            items = self._admission.ready(items, admitted_at_s=batch.started_at_s)
-        row = 0
-        for item in items:
+        row, has_labels = 0, labels_NHW is not None
+        for item in settled(batch, has_labels=has_labels, admission=self._admission):
             if isinstance(item, Frame):
-                assert labels_NHW is not None, "a batch with frames has a ticket"
+                assert labels_NHW is not None, "frames without labels were exchanged"
                 labels_HW = batch.placements[row].crop(labels_NHW[row], input_size=self._input_size)
                 objects, cam_hw = self._extras(batch, row)
                 row += 1

@@ -97,7 +97,8 @@ def _files_text(model: Model) -> str:
 def _weights_check(bundle: Bundle) -> Check:
     fault = bundle.weights_fault
     found = "" if fault else f"{_points_text(bundle.parity[WEIGHTS])} from the checkpoint's"
-    if found and (unproved := unproved_of(bundle.scores)):
+    record = bundle.parity[WEIGHTS]
+    if found and (unproved := unproved_of(record if "compared_on" in record else bundle.scores)):
         found += f"; nothing is proved of {', '.join(unproved)}: hardly a pixel of it was scored"
     return Check(what="weights parity", fault=fault, found=found)
 
@@ -183,8 +184,8 @@ def _agreement_check(bundle: Bundle, engine: str) -> Check:
     if why != "fits":
         return Check(what=what, found=f"not compared with the network here: {why}", tried=False)
     nights = [_drawn(bundle, seed=seed) for seed in range(NUM_NIGHTS)]
-    asked = proved_precisions(bundle) if engine == "openvino" else ("auto",)
     try:
+        asked = proved_precisions(bundle) if engine == "openvino" else ("auto",)
         _, truth = _labels_of(bundle, "eager", nights, precision="fp32")
         found = [_labels_of(bundle, engine, nights, precision=precision) for precision in asked]
     except LossZeroError as error:

@@ -48,11 +48,20 @@ def check_accelerated(video: VideoStream, path: Path) -> None:
         InputError: If its decoder is no decoder of the GPU.
     """
     if not video.codec_context.is_hwaccel:
-        raise InputError(
-            f"{path}: no GPU decodes {video.codec_context.name}",
-            accepted="--decode nvdec for H.264, HEVC, VP9, AV1 and other codecs that NVDEC knows",
-            remedy=_REMEDY,
-        )
+        raise no_codec(path, video.codec_context.name)
+
+
+def no_codec(path: Path, codecs: str) -> InputError:
+    """Return the error of a file of which the GPU decodes nothing.
+
+    AV1 is among the codecs where libav was built with a decoder of its own for it, which comes
+    before the GPU's.
+    """
+    return InputError(
+        f"{path}: no GPU decodes {codecs}",
+        accepted="--decode nvdec for H.264, HEVC, VP9 and other codecs that NVDEC knows",
+        remedy=_REMEDY,
+    )
 
 
 def why_none_decoded(decode: Decoding) -> str:

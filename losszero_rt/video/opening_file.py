@@ -20,7 +20,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from losszero_rt.errors import InputError
-from losszero_rt.video.nvdec import Decoding, accelerator, check_accelerated, no_decoder
+from losszero_rt.video.nvdec import Decoding, accelerator, check_accelerated, no_codec, no_decoder
 
 PLAIN_CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,nut,"
@@ -131,6 +131,9 @@ def _open_container(path: Path, *, max_pixels: int, decode: Decoding, gpu: int) 
             **_TOLERANT,
         )
         return container
+    # How a container without a single stream for the GPU is refused.
+    except RuntimeError as error:
+        raise no_codec(path, _codecs_of(path, max_pixels=max_pixels)) from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if decode == "nvdec" and _opens_without(path, max_pixels=max_pixels):
             raise no_decoder(path, gpu=gpu, error=error) from error
@@ -144,6 +147,13 @@ def _opens_without(path: Path, *, max_pixels: int) -> bool:
     except InputError:
         return False
     return True
+
+
+def _codecs_of(path: Path, *, max_pixels: int) -> str:
+    """Return the names of the video codecs of a file."""
+    with _open_container(path, max_pixels=max_pixels, decode="cpu", gpu=0) as container:
+        names = [stream.codec_context.name for stream in container.streams.video]
+    return ", ".join(dict.fromkeys(names)) or "what is in it"
 
 
 def _why_refused(path: Path, error: Exception) -> InputError:

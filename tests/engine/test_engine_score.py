@@ -50,7 +50,8 @@ def scored(bundle: Bundle) -> Bundle:
     rows = {
         "fp32": {"miou": 0.8},
         "bf16": {"miou": 0.7995},
-        "int8": {"miou": 0.79, "miou_ci95": [0.69, 0.88]},
+        "int8": {"miou": 0.79, "miou_ci95": [0.69, 0.88], "floats": "bf16"},
+        "int8 with fp32": {"miou": 0.78, "floats": "fp32"},
     }
     return measured(bundle, precisions=rows)
 
@@ -61,7 +62,13 @@ def test_a_score_may_come_without_an_interval(scored: Bundle, precision: str, mi
     assert found == Score(of=f"openvino {precision}", miou=miou, miou_ci95=None, **PLACE)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("precision", ["int8", "int8+bf16", "int8+fp32"])
+def test_the_score_of_int8_is_that_with_the_same_floats(scored: Bundle) -> None:
+    found = score_of(scored, running("int8+fp32"))
+    assert found is not None
+    assert (found.of, found.miou) == ("openvino int8 with fp32", 0.78)
+
+
+@pytest.mark.parametrize("precision", ["int8", "int8+bf16"])
 def test_a_recorded_score_comes_with_its_interval(scored: Bundle, precision: str) -> None:
     found = score_of(scored, running(precision))
     assert found is not None
@@ -69,7 +76,7 @@ def test_a_recorded_score_comes_with_its_interval(scored: Bundle, precision: str
     assert found.is_own
 
 
-@pytest.mark.parametrize("precision", ["fp16", "bf16+fp32", "bf16+int8", "?"])
+@pytest.mark.parametrize("precision", ["fp16", "bf16+fp32", "bf16+int8", "int8+fp16", "?"])
 def test_a_precision_that_was_not_scored_gets_the_score_of_the_weights(
     scored: Bundle, precision: str
 ) -> None:

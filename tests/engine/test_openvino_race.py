@@ -32,7 +32,14 @@ class Sleeper:
 def race_of(**takes_s: float) -> tuple[Race, list[GraphSpec]]:
     race = Race(num_requests=1, input_size=(2, 3))
     specs = [
-        GraphSpec(precision=name, batch=1, cams=False, threads=1, streams=1)  # type: ignore[arg-type]
+        GraphSpec(
+            precision=name,  # type: ignore[arg-type]
+            floats="fp32",
+            batch=1,
+            cams=False,
+            threads=1,
+            streams=1,
+        )
         for name in takes_s
     ]
     for spec, seconds in zip(specs, takes_s.values(), strict=True):

@@ -12,8 +12,8 @@ from losszero_rt.bundle import PARITY_NAME, Bundle, find_bundle, seal
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
 from losszero_rt.engine.openvino_facts import (
+    HINTS,
     capable_precisions,
-    hint_of,
     import_openvino,
     openvino_core,
 )
@@ -130,7 +130,12 @@ def test_a_graph_that_does_not_name_its_logits_runs_as_it_is(tmp_path: Path) -> 
 
 
 def plainly(graph: Any, inputs_NHWC: np.ndarray, *, precision: Precision) -> list[np.ndarray]:
-    settings = {"INFERENCE_PRECISION_HINT": hint_of(precision), "INFERENCE_NUM_THREADS": 1}
+    settings = {
+        "INFERENCE_PRECISION_HINT": HINTS[
+            capable_precisions()[0] if precision == "int8" else precision
+        ],
+        "INFERENCE_NUM_THREADS": 1,
+    }
     request = openvino_core().compile_model(graph, "CPU", settings).create_infer_request()
     return [values.copy() for values in request.infer([inputs_NHWC]).values()]
 

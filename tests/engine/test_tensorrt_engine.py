@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from losszero_rt.bundle import Bundle
-from losszero_rt.engine import Engine, EngineOptions, open_engine
+from losszero_rt.engine import Engine, EngineOptions, open_engine, tensorrt_engine
 from losszero_rt.engine.cuda_slots import CudaSlots
 from losszero_rt.engine.protocol import PlanesEngine
 from losszero_rt.engine.tensorrt_engine import TensorRtEngine, load_engine, why_not
@@ -296,3 +296,13 @@ def test_a_library_that_does_not_import_names_the_way_without(
     monkeypatch.setitem(sys.modules, "torch_tensorrt", None)
     with pytest.raises(ModelError, match=r"needs torch_tensorrt.*'\.\[tensorrt\]'"):
         open_one(bundle)
+
+
+def test_libraries_that_do_not_load_are_a_reason_and_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = write_engines(tmp_path / "bundle", batches=(1,))
+    monkeypatch.setattr(tensorrt_engine, "find_spec", lambda _: object())
+    for name in ("tensorrt", "torch_tensorrt"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert "needs torch_tensorrt" in why_not(bundle, options=EngineOptions())

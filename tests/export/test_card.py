@@ -49,7 +49,8 @@ def test_what_was_scored_is_told_with_its_limits(bundle: Bundle) -> None:
 
 def test_texts_of_strangers_are_shown_and_not_obeyed(bundle: Bundle) -> None:
     nasty = "a|b\n# c [d](http://e) <img src=x>`f`\x1b[31m"
-    assert plain(nasty) == r"a\|b # c \[d\](http://e) \<img src=x\>\`f\`"
+    assert plain(nasty) == r"a\|b # c \[d\](http&#58;//e) \<img src=x\>\`f\`"
+    assert plain("me@x.org at www.x.org, 3:1") == "me&#64;x.org at www&#46;x.org, 3:1"
     card = write_card(
         replace(bundle, name=nasty, licence=nasty, attribution=nasty, data={"train": {nasty: 3}}),
         parity={},

@@ -12,27 +12,31 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from export import int8_graphs
-from export.__main__ import main
 from export.config import ExportConfig
 from export.exporting import export_bundle
-from export.int8_graphs import Int8Request, settle_int8
+from export.int8_graphs import Int8Request
 from export.labelled import LabelledPicture
 from export.provenance import digest_of
 from losszero_rt.bundle import CARD_NAME, Bundle
-from losszero_rt.engine import EngineOptions
+from losszero_rt.engine import EngineOptions, openvino_graphs, score_of
 from losszero_rt.engine.openvino_candidates import precisions_of
 from losszero_rt.engine.openvino_engine import OpenVinoEngine
 from losszero_rt.engine.openvino_facts import (
+    capable_precisions,
     import_openvino,
     multiplies_int8,
     openvino_core,
     runs_as_asked,
 )
-from losszero_rt.engine.openvino_graphs import offered_precisions, read_graph
-from losszero_rt.errors import ExitCode, ModelError, UsageError
+from losszero_rt.engine.openvino_graphs import (
+    int8_floats,
+    offered_precisions,
+    proved_precisions,
+    read_graph,
+)
+from losszero_rt.errors import ModelError
 from losszero_rt.pipeline.inspection import inspection_text
 from tests.bundles import NUM_PICTURES, draw_inputs, draw_picture, write_pairs
 
@@ -100,8 +104,11 @@ class TestInt8:
     def test_it_is_proved_like_any_precision(self, made: Bundle) -> None:
         assert made.is_verified
         record = made.parity["openvino"]
-        assert set(record["precisions"]) == set(offered_precisions(made))
-        assert "int8" in record["precisions"]
+        rows = record["precisions"]
+        assert {row.split(" ")[0] for row in rows} == set(offered_precisions(made))
+        floats = {row: facts["floats"] for row, facts in rows.items() if "int8" in row}
+        fastest, *others = capable_precisions()
+        assert floats == {"int8": fastest, **{f"int8 with {name}": name for name in others}}
         assert record["int8_graph_sha256"] == made.files["model-int8.xml"].sha256
         assert record["cams"]["int8"] > 0.99
 
@@ -118,9 +125,44 @@ class TestInt8:
     def test_auto_tries_it_only_where_it_was_proved(self, made: Bundle) -> None:
         assert "int8" in precisions_of(made, EngineOptions())
         record = made.parity["openvino"]
-        rest = {name: found for name, found in record["precisions"].items() if name != "int8"}
+        rows = record["precisions"].items()
+        rest = {name: found for name, found in rows if "int8" not in name}
         cautious = replace(made, parity={"openvino": {**record, "precisions": rest}})
         assert "int8" not in precisions_of(cautious, EngineOptions())
+
+    @needs_int8
+    def test_what_it_leaves_in_floats_runs_in_what_was_proved(
+        self, made: Bundle, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        record = made.parity["openvino"]
+
+        def proved_with(*floats: str) -> Bundle:
+            rows = {
+                row: facts
+                for row, facts in record["precisions"].items()
+                if facts.get("floats", "fp32") in floats
+            }
+            return replace(made, parity={"openvino": {**record, "precisions": rows}})
+
+        fastest = capable_precisions()[0]
+        assert int8_floats(made) == capable_precisions()
+        assert int8_floats(proved_with("fp32")) == ("fp32",)
+        engine = OpenVinoEngine(
+            proved_with("fp32"), options=EngineOptions(precision="int8", threads=1)
+        )
+        info = engine.info
+        engine.close()
+        assert "bf16" not in info.precision
+        score = score_of(proved_with("fp32"), info)
+        assert score is not None
+        row = "int8" if fastest == "fp32" else "int8 with fp32"
+        assert score.of in (f"openvino {row}", "openvino int8")
+        # A CPU that has not what was proved runs no int8 at all.
+        monkeypatch.setattr(openvino_graphs, "capable_precisions", lambda: ("fp32",))
+        elsewhere = proved_with("bf16") if fastest == "bf16" else None
+        if elsewhere is not None:
+            with pytest.raises(ModelError, match="is proved in nothing that this CPU has"):
+                proved_precisions(elsewhere)
 
     def test_a_graph_whose_ranges_are_wrong_is_seen(self, made: Bundle) -> None:
         from export.compile_int8 import Yardstick
@@ -177,91 +219,6 @@ def logits_of(model: Any) -> np.ndarray:
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino_core().compile_model(model, "CPU", settings)
     return np.array(compiled(draw_inputs(1))[0])
-
-
-def test_without_pictures_to_measure_ranges_on_int8_is_refused(
-    config: ExportConfig, tmp_path: Path
-) -> None:
-    words = [str(config.model), "--out", str(tmp_path / "b"), "--precision", "int8"]
-    done = CliRunner().invoke(main, words)
-    assert done.exit_code == ExitCode.USAGE
-    assert "no pictures to measure ranges on" in done.output
-    assert "--calibration FOLDER" in done.output
-    done = CliRunner().invoke(main, [*words, "--labelled", str(config.labelled)])
-    assert done.exit_code == ExitCode.USAGE
-    assert "manifest.json" in done.output
-    assert not (tmp_path / "b").exists()
-
-
-def test_auto_leaves_int8_out_and_says_why(config: ExportConfig) -> None:
-    said: list[str] = []
-    assert settle_int8(replace(config, precision="auto"), say=said.append) is None
-    assert "int8 is left out" in said[0]
-    assert settle_int8(replace(config, precision="fp32"), say=said.append) is None
-    assert len(said) == 1
-
-
-def test_without_nncf_int8_is_refused_and_the_remedy_told(
-    config: ExportConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(int8_graphs, "find_spec", lambda _: None)
-    wanted = replace(config, precision="int8", calibration=config.labelled)
-    with pytest.raises(UsageError, match=r"nncf is not installed: pip install"):
-        settle_int8(wanted, say=print)
-
-
-def with_splits(pairs: Path, folder: Path, *, val: set[int]) -> Path:
-    """The labelled pictures with a manifest that says which row is of which split."""
-    shutil.copytree(pairs, folder)
-    rows = [{"file": f"{n}.png", "split": "val" if n in val else "train"} for n in range(4)]
-    (folder / "manifest.json").write_text(json.dumps(rows))
-    return folder
-
-
-@needs_nncf
-@pytest.mark.parametrize("named", ["splits", "the same folder", "a copy"])
-def test_pictures_that_are_all_scored_are_refused_with_the_way_out(
-    named: str, config: ExportConfig, pairs: Path, tmp_path: Path
-) -> None:
-    labelled = with_splits(pairs, tmp_path / "pairs", val={0})
-    words = [str(config.model), "--out", str(tmp_path / "b"), "--precision", "int8"]
-    words += ["--labelled", str(labelled)]
-    if named != "splits":
-        copy = shutil.copytree(pairs, tmp_path / "copy") if named == "a copy" else labelled
-        words += ["--calibration", str(copy)]
-    done = CliRunner().invoke(main, words)
-    # Whoever names no other pictures has said too little; whoever does has named the wrong ones.
-    assert done.exit_code == (ExitCode.USAGE if named == "splits" else ExitCode.INPUT)
-    num, name = {"splits": (3, "pairs/train"), "a copy": (4, "copy")}.get(named, (4, "pairs"))
-    assert f"all {num} pictures of {name} are scored too" in done.output
-    assert "pictures that scores are not measured on" in done.output
-    assert "name a --split of --labelled" in done.output
-    assert not (tmp_path / "b").exists()
-
-
-@needs_nncf
-def test_auto_rather_leaves_int8_out_than_measure_on_what_is_scored(
-    config: ExportConfig, pairs: Path, tmp_path: Path
-) -> None:
-    said: list[str] = []
-    labelled = with_splits(pairs, tmp_path / "pairs", val={0})
-    assert (
-        settle_int8(replace(config, precision="auto", labelled=labelled), say=said.append) is None
-    )
-    assert "int8 is left out: all 3 pictures of pairs/train are scored too" in said[0]
-
-
-@needs_nncf
-def test_ranges_are_measured_on_the_rows_train_of_the_labelled_folder(
-    config: ExportConfig, pairs: Path, tmp_path: Path
-) -> None:
-    folder = with_splits(pairs, tmp_path / "pairs", val={0})
-    request = settle_int8(
-        replace(config, precision="auto", labelled=folder, split="val"), say=print
-    )
-    assert request == Int8Request(
-        calibration=str(folder), calibration_split="train", labelled=str(folder), split="val"
-    )
 
 
 @pytest.mark.slow

@@ -1,21 +1,20 @@
-"""Whom to name for a model, and whether its makers are known to allow a permissive licence."""
+"""Whom to name for a model."""
 
 from dataclasses import replace
 
-import pytest
-
-from export.credits import LICENCE, NOT_STATED, attribution_of, licence_of
+from export.credits import attribution_of
 from losszero_rt.network import NetworkSpec
 from tests.bundles import NETWORK
 
 LITE = replace(NETWORK, encoder="tu-tf_efficientnet_lite0")
-KNOWN = {"night_ride": 36, "rides": 240, "own": 0}
+UNKNOWN_BEFORE = "whether it was trained on other pictures before is not recorded"
 
 
 def test_whom_to_name_is_told_by_what_was_used() -> None:
 
     def credit(source: str, spec: NetworkSpec = NETWORK, **train: int) -> str:
-        return attribution_of({"encoder_weights": source, "train": train}, spec=spec)
+        known = {"sources": [name for name, num in train.items() if num]}
+        return attribution_of({"encoder_weights": source, "train": train, **known}, spec=spec)
 
     assert credit("none") == ""
     assert credit("imagenet-offline", LITE) == "EfficientNet-Lite0 ImageNet weights, Apache-2.0"
@@ -24,23 +23,15 @@ def test_whom_to_name_is_told_by_what_was_used() -> None:
     assert credit("none", comma10k=10, rides=0) == "comma10k (Copyright comma.ai), MIT"
     assert credit("none", own=3) == "own, under the licence that these pictures came with"
     unknown = attribution_of({}, spec=NETWORK)
-    assert unknown == ("encoder resnet18: whether it began with published weights is not recorded")
+    encoder = "encoder resnet18: whether it began with published weights is not recorded"
+    assert unknown == f"{encoder}; {UNKNOWN_BEFORE}"
 
 
-@pytest.mark.parametrize(
-    ("began", "spec", "train", "licence"),
-    [
-        ("none", NETWORK, KNOWN, LICENCE),
-        ("imagenet", LITE, KNOWN, LICENCE),
-        ("imagenet-offline", LITE, KNOWN, LICENCE),
-        ("imagenet", replace(NETWORK, encoder="mit_b0"), KNOWN, NOT_STATED),
-        ("imagenet_sam.pth", LITE, KNOWN, NOT_STATED),
-        ("", LITE, KNOWN, NOT_STATED),
-        ("none", NETWORK, {"own": 3}, NOT_STATED),
-        ("none", NETWORK, {}, NOT_STATED),
-    ],
-)
-def test_a_licence_is_not_claimed_for_what_others_made(
-    began: str, spec: NetworkSpec, train: dict[str, int], licence: str
-) -> None:
-    assert licence_of({"encoder_weights": began, "train": train}, spec=spec) == licence
+def test_data_sets_of_trainings_before_are_named() -> None:
+    record = {"encoder_weights": "none", "train": {"rides": 3}, "sources": ["mine", "rides"]}
+    assert attribution_of(record, spec=NETWORK) == (
+        "mine, under the licence that these pictures came with; "
+        "night rides drawn by losszero-rt itself, Apache-2.0"
+    )
+    del record["sources"]
+    assert attribution_of(record, spec=NETWORK).endswith("; " + UNKNOWN_BEFORE)

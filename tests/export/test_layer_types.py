@@ -4,12 +4,13 @@ from export.layer_types import precision_of
 from losszero_rt.errors import ModelError
 
 
-def layer(kind: str, *types: str) -> dict[str, object]:
-    return {
-        "LayerType": kind,
-        "Inputs": [{"Name": "a", "Format/Datatype": types[0]}],
-        "Outputs": [{"Name": "b", "Format/Datatype": kind_} for kind_ in types[1:]],
-    }
+def layer(kind: str, *types: str, field: str = "DataType") -> dict[str, object]:
+    # As TensorRT 11 writes it: the layout has a field of its own, and may name another type.
+    tensors = [
+        {"Name": name, field: type_, "Format": "Row major linear INT8 format"}
+        for name, type_ in zip("abc", types, strict=False)
+    ]
+    return {"LayerType": kind, "Inputs": tensors[:1], "Outputs": tensors[1:]}
 
 
 def test_an_engine_of_half_layers_with_a_uint8_input_is_fp16() -> None:
@@ -29,7 +30,8 @@ def test_an_engine_asked_for_half_but_built_in_float_is_told() -> None:
 
 
 def test_older_spellings_of_types_are_understood() -> None:
-    layers = [layer("Convolution", "Row major linear FP16 format", "FP16")]
+    field = "Format/Datatype"
+    layers = [layer("Convolution", "Row major linear FP16 format", "FP16", field=field)]
     assert precision_of(layers) == ("fp16", 1.0)
 
 
@@ -38,7 +40,17 @@ def test_an_engine_that_says_nothing_of_its_types_is_refused() -> None:
         precision_of(["conv1 + relu", "conv2"])
 
 
-@pytest.mark.parametrize("kind", ["CaskConvolution", "CaskGemmMatrixMultiply", "gemm", "GEMM v2"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "CaskConvolution",
+        "CaskConvActPool",
+        "CaskGemmMatrixMultiply",
+        "gemm",
+        "GEMM v2",
+        "fused_mha",
+    ],
+)
 def test_names_of_libraries_around_a_heavy_layer_hide_nothing(kind: str) -> None:
     layers = [*[layer("Reformat", "Half", "Half")] * 40, layer(kind, "Float", "Half")]
     assert precision_of(layers)[0] == "mixed"
@@ -63,3 +75,15 @@ def test_an_engine_of_eight_bits_in_name_only_is_told() -> None:
     assert precision_of(layers)[0] == "mixed"
     floats = [layer("CaskConvolution", "Int8", "Int8")] * 8
     assert precision_of([*floats, layer("CaskConvolution", "Float", "Float")])[0] == "mixed"
+
+
+def test_layers_of_names_that_are_not_known_are_half_without_exception() -> None:
+    layers = [layer("kgen", "Half", "Half")] * 40
+    assert precision_of(layers)[0] == "fp16"
+    assert precision_of([*layers, layer("kgen", "Float", "Half")])[0] == "mixed"
+
+
+def test_a_layout_is_no_type() -> None:
+    layers = [{"LayerType": "Convolution", "Inputs": [{"Format": "Row major linear FP16 format"}]}]
+    with pytest.raises(ModelError, match="nothing of the types"):
+        precision_of(layers)

@@ -44,7 +44,9 @@ def in_fp32(monkeypatch: pytest.MonkeyPatch) -> Opened:
     plain = openvino_parity._engine
 
     @contextmanager
-    def engine(bundle: Bundle, precision: Precision, batch: int) -> Iterator[Engine]:
+    def engine(
+        bundle: Bundle, precision: Precision, batch: int, *, floats: Precision = "auto"
+    ) -> Iterator[Engine]:
         with plain(bundle, "fp32", batch) as found:
             yield found
 
@@ -113,7 +115,9 @@ def test_what_overflows_is_left_out_but_for_fp32(
     truth = read_truth(GateRequest(bundle=str(bundle.path)))
 
     @contextmanager
-    def engine(bundle: Bundle, precision: Precision, batch: int) -> Iterator[Engine]:
+    def engine(
+        bundle: Bundle, precision: Precision, batch: int, *, floats: Precision = "auto"
+    ) -> Iterator[Engine]:
         if precision in overflowing:
             raise NotFiniteError("the compiled trunk part", precision=precision)
         with in_fp32(bundle, precision, batch) as found:

@@ -11,6 +11,7 @@ from export.engine_request import TensorRtPrecision
 from export.quantising import check_precision, draw_rides, import_modelopt, quantise
 from losszero_rt.errors import ModelError
 from losszero_rt.preprocess import InputSpec
+from tests.needing import need_modelopt
 
 SPEC = InputSpec(size=(64, 96), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -36,12 +37,13 @@ def test_ranges_are_measured_on_many_different_pictures() -> None:
     assert len({pixels_HWC.tobytes() for pixels_HWC in rides_NHWC}) == 64
 
 
-@pytest.mark.skipif(find_spec("modelopt") is None, reason="needs nvidia-modelopt")
+@pytest.mark.trt_plan
 @pytest.mark.parametrize("precision", ["int8", "fp8"])
 def test_a_quantised_graph_is_near_its_own(precision: TensorRtPrecision) -> None:
+    need_modelopt()
     from tests.export.trt_plan.cases import deployed
 
-    graph = deployed("resnet", dtype=torch.float32, cams=False, ending="logits")
+    graph = deployed("fpn", dtype=torch.float32, cams=False, ending="logits")
     rng = np.random.default_rng(0)
     pixels_NHWC = rng.integers(0, 256, (2, *SPEC.size, 3), np.uint8)
     with torch.inference_mode():

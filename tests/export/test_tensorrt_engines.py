@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -15,18 +17,19 @@ from click.testing import CliRunner
 from export import cached_engine, tensorrt_engines
 from export.__main__ import main
 from export.cached_engine import build_cached
+from export.calibration import calibration_inputs
 from export.config import ExportConfig
 from export.engine_request import EngineFacts, EngineRequest
 from export.exporting import export_bundle
-from export.tensorrt_engines import settle_engines
+from export.tensorrt_engines import facts_of, ranges_of, requests_of, settle_engines
 from export.tensorrt_parity import ProofRequest
 from losszero_rt.bundle import GATE, Bundle, find_bundle
 from losszero_rt.engine import EngineOptions, open_engine
 from losszero_rt.engine.engine_files import cache_stem, engine_files
 from losszero_rt.engine.engine_trust import is_recorded
-from losszero_rt.errors import ExitCode, ModelError, UsageError
+from losszero_rt.errors import ExitCode, InputError, ModelError, UsageError
 from tests.bundle.test_parity_rules import GOOD
-from tests.bundles import write_pairs, write_small_checkpoint
+from tests.bundles import INPUT, write_pairs, write_small_checkpoint
 from tests.engine.tensorrt_double import (
     CAMS_SIZE,
     HERE,
@@ -272,3 +275,71 @@ class TestCache:
         request = {"bundle": str(tmp_path), "batch": 1, "precision": "fp16", "device": "cpu"}
         assert cached_engine.main(request) == ExitCode.MODEL
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+    def test_two_builds_at_once_are_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        stem, waits = tmp_path / "engine", Event()
+
+        def wait_and_look() -> Path | None:
+            with cached_engine.alone(stem) as built:
+                return built
+
+        monkeypatch.setattr(cached_engine, "tell", lambda _: waits.set())
+        (tmp_path / "engine.part.pt2").write_bytes(b"of a build that was killed")
+        (tmp_path / "engine.part.json.part").write_bytes(b"of a build that was killed")
+        with ThreadPoolExecutor() as pool:
+            with cached_engine.alone(stem) as built:
+                assert built is None
+                assert not list(tmp_path.glob("engine*"))
+                other = pool.submit(wait_and_look)
+                assert waits.wait(30)
+                stem.with_suffix(".pt2").write_bytes(b"built")
+            assert other.result(30) == stem.with_suffix(".pt2")
+        with cached_engine.alone(stem) as built:
+            assert built is None, "it lay here before"
+
+
+@pytest.mark.usefixtures("doubles")
+class TestRanges:
+    """What ranges of eight bits are measured on."""
+
+    def test_none_for_engines_of_half(self, config: ExportConfig) -> None:
+        assert ranges_of(config, say=pytest.fail) == {}
+
+    def test_named_pictures_reach_the_builder_and_the_twin(
+        self, config: ExportConfig, tmp_path: Path
+    ) -> None:
+        others = write_pairs(tmp_path / "others", first=4)
+        eight = replace(config, precision="int8", calibration=others)
+        found = ranges_of(eight, say=pytest.fail)
+        assert found["calibration"] == str(others)
+        bundle = write_engines(tmp_path / "bundle")
+        (one, _) = requests_of(bundle, config=eight).values()
+        assert (one.calibration, one.labelled) == (str(others), str(config.labelled))
+        inputs_NHWC = calibration_inputs(one, spec=bundle.input_spec)
+        assert inputs_NHWC is not None
+        assert inputs_NHWC.shape == (4, *bundle.input_spec.size, 3)
+        assert inputs_NHWC.dtype == np.uint8
+        assert len({pixels_HWC.tobytes() for pixels_HWC in inputs_NHWC}) == 4
+        assert facts_of(one, asdict(build_double(one)))["ranges"] == "others"
+
+    def test_pictures_that_are_scored_are_none(self, config: ExportConfig) -> None:
+        eight = replace(config, precision="fp8", calibration=config.labelled)
+        with pytest.raises(InputError, match="are scored too"):
+            ranges_of(eight, say=pytest.fail)
+
+    def test_without_pictures_rides_are_drawn_and_that_is_said(
+        self, config: ExportConfig, tmp_path: Path
+    ) -> None:
+        heard: list[str] = []
+        eight = replace(config, precision="int8")
+        assert ranges_of(eight, say=heard.append) == {}
+        assert heard[0].startswith("int8 ranges are measured on drawn night rides: ")
+        (one, _) = requests_of(write_engines(tmp_path / "bundle"), config=eight).values()
+        assert calibration_inputs(one, spec=INPUT) is None
+        assert facts_of(one, asdict(build_double(one)))["ranges"] == "drawn night rides"
+
+    def test_engines_of_half_have_none_to_measure(self, config: ExportConfig) -> None:
+        with pytest.raises(UsageError, match=r"--calibration for TensorRT engines in fp16"):
+            replace(config, calibration=config.labelled)

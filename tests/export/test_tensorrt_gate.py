@@ -31,7 +31,7 @@ from losszero_rt.checkpoint import load_network
 from losszero_rt.engine import tensorrt_engine
 from losszero_rt.errors import ModelError
 from tests.bundles import INPUT, SIZE, write_pairs, write_small_checkpoint
-from tests.engine.tensorrt_double import Compiled, Library, without_gpu, write_engines
+from tests.engine.tensorrt_double import TOO_MUCH, Compiled, Library, without_gpu, write_engines
 
 pytestmark = [
     pytest.mark.skipif(
@@ -142,6 +142,17 @@ def test_a_frozen_engine_is_refused(tmp_path: Path, network: nn.Module, pairs: P
     bundle = write_engines(tmp_path / "bundle", network=network, contents=contents)
     proved = sealed_with(bundle, proof_of(bundle, pairs))
     assert "it is frozen" in proved.parity_fault("tensorrt")
+
+
+def test_an_engine_that_overflows_is_asked_all_the_same(
+    tmp_path: Path, network: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = write_engines(tmp_path / "bundle", network=network, cams=True)
+    monkeypatch.setattr(
+        "export.gate.edge_inputs", lambda spec: np.full((3, *spec.size, 3), TOO_MUCH, np.uint8)
+    )
+    record = prove(ProofRequest(bundle=str(bundle.path), device="cpu"))
+    assert set(record["precisions"]) == {"fp32 batch 1", "fp32 batch 3"}
 
 
 def test_the_proof_of_other_engines_is_none(

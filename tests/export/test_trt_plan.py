@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from export.compile_tensorrt import compile_settings, save_settings
 from export.engine_request import EngineRequest
 from tests.export.trt_plan.cases import FAMILIES, PARKING, SAMS, SIZE
+from tests.needing import need_modelopt
 
 pytestmark = [pytest.mark.trt_plan, pytest.mark.timeout(900)]
 
@@ -177,11 +177,11 @@ def test_a_mask_rcnn_that_nobody_divided_cannot_even_be_exported(plans: dict[str
     assert "GuardOnDataDependent" in plans["mask-rcnn whole"]["error"]
 
 
-@pytest.mark.skipif(find_spec("modelopt") is None, reason="needs nvidia-modelopt")
 @pytest.mark.parametrize("precision", ["int8", "fp8"])
 def test_eight_bit_networks_become_one_engine_whose_weights_and_values_are_rounded(
     plans: dict[str, Any], precision: str
 ) -> None:
+    need_modelopt()
     plan = plans[f"fpn {precision}"]
     assert "error" not in plan, plan
     assert (plan["num_engines"], plan["num_torch_parts"]) == (1, 0)

@@ -34,7 +34,7 @@ def checkpoint(config: ExportConfig) -> Path:
         ({"out": Path()}, "--out '.', which has no name. a new folder"),
         ({"name": "a\nb"}, "control characters"),
         ({"out": Path("a\x07b")}, "control characters"),
-        ({"licence": "a\x1b[31mb"}, "the licence 'ab' with control characters. printable"),
+        ({"licence": "a\x1b[31mb"}, "--licence 'ab' with control characters. printable"),
         ({"engine": "onnx", "precision": "int8"}, "int8 is for --engine openvino, or tensorrt on"),
         ({"precision": "fp16"}, "fp16 is for --engine tensorrt, on an NVIDIA GPU. leave"),
         ({"split": "val"}, "--split val without pictures"),

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
-from losszero_rt.data_record import SEEN_KEY, digests_of, encoder_in, seen_record
+from losszero_rt.data_record import ENCODER_KEY, SEEN_KEY, digests_of, encoder_in, seen_record
+from losszero_rt.errors import ModelError
 from train import recipes
 from train.__main__ import main
 from train.averaging import average_checkpoints
@@ -55,11 +56,48 @@ def test_a_checkpoint_tells_its_pictures_by_digests_of_their_names(
 
 
 def test_what_weights_started_from_counts(config: TrainConfig, data: Data, tmp_path: Path) -> None:
-    before = replace(data, earlier=digests_of(["drawn 3"]))
+    before = replace(data, origin=seen_record(digests_of(["drawn 3"])))
     train(config, data=before, out=tmp_path / "informed", say=str)
     assert overlap_with(tmp_path / "informed" / "last", names=NAMES).seen == 4
-    train(config, data=replace(data, earlier=None), out=tmp_path / "given", say=str)
+    train(config, data=replace(data, origin={}), out=tmp_path / "given", say=str)
     assert str(overlap_with(tmp_path / "given" / "last", names=NAMES)) == "unknown"
+
+
+def test_a_training_that_goes_on_knows_what_its_first_weights_had_seen(
+    config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    origin = {**seen_record(digests_of(["drawn 3"])), ENCODER_KEY: "elsewhere"}
+    first = replace(data, origin=origin)
+    train(config, data=first, out=tmp_path, time_limit_s=0, say=str)
+    train(config, data=data, out=tmp_path, resume=True, say=str)
+    last = tmp_path / "last"
+    assert overlap_with(last, names=NAMES).seen == 4
+    assert read_checkpoint(last).data[ENCODER_KEY] == "elsewhere"
+
+
+def test_no_training_that_goes_on_takes_over_what_it_did_not_begin_with(
+    config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    train(config, data=data, out=tmp_path, time_limit_s=0, say=str)
+    other = replace(data, origin=seen_record(digests_of(["drawn 3"])))
+    train(config, data=other, out=tmp_path, resume=True, say=str)
+    assert overlap_with(tmp_path / "last", names=NAMES).seen == 3
+
+
+def test_a_state_without_an_origin_goes_on_with_what_is_given(
+    config: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    train(config, data=data, out=tmp_path, time_limit_s=0, say=str)
+    path = tmp_path / "state" / "state.json"
+    record = json.loads(path.read_text())
+    del record["origin"]
+    path.write_text(json.dumps(record))
+    other = replace(data, origin=seen_record(digests_of(["drawn 3"])))
+    train(config, data=other, out=tmp_path, resume=True, say=str)
+    assert overlap_with(tmp_path / "last", names=NAMES).seen == 4
+    path.write_text(json.dumps({**json.loads(path.read_text()), "origin": 7}))
+    with pytest.raises(ModelError, match=r"damaged: origin is no record"):
+        train(config, data=other, out=tmp_path, resume=True, say=str)
 
 
 def test_a_mean_has_seen_what_any_of_its_parts_has_seen(
@@ -81,10 +119,13 @@ def test_where_the_encoder_began_goes_with_the_weights(
 ) -> None:
     train(config, data=data, out=tmp_path / "fresh", say=str)
     assert encoder_in(read_checkpoint(tmp_path / "fresh" / "last").data) == "none"
-    train(config, data=replace(data, encoder_weights="imagenet"), out=tmp_path / "a", say=str)
+    train(config, data=replace(data, origin={ENCODER_KEY: "imagenet"}), out=tmp_path / "a", say=str)
     assert encoder_in(read_checkpoint(tmp_path / "a" / "last").data) == "imagenet"
-    assert started_from(tmp_path / "a" / "last", data=data)[1].encoder_weights == "imagenet"
-    assert [name_of(one) for one in ("none", "/home/me/sam.pth")] == ["none", "sam.pth"]
+    started = started_from(tmp_path / "a" / "last", data=data)[1]
+    assert started.origin is not None
+    assert encoder_in(started.origin) == "imagenet"
+    named = [name_of(one) for one in ("none", "/home/me/sam.pth", "./imagenet")]
+    assert named == ["none", "sam.pth", "./imagenet"]
 
 
 def test_a_mean_of_two_origins_has_none(
@@ -92,7 +133,7 @@ def test_a_mean_of_two_origins_has_none(
 ) -> None:
     folders = [tmp_path / name / "last" for name in ("none", "imagenet")]
     for folder in folders:
-        began = replace(data, encoder_weights=folder.parent.name)
+        began = replace(data, origin={ENCODER_KEY: folder.parent.name})
         train(config, data=began, out=folder.parent, say=str)
     for index, known in ((0, "none"), (1, "")):
         same = [folders[0], folders[index]]

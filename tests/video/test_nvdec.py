@@ -60,9 +60,11 @@ def test_a_codec_that_no_gpu_decodes_is_told(tmp_path: Path) -> None:
         frame = av.VideoFrame.from_ndarray(np.zeros((72, 64), np.uint8), format="yuv420p")
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    # Such a stream is opened without the GPU, by libav itself.
-    said = pytest.raises(InputError, match=r"no GPU decodes ffv1.*leave --decode nvdec away")
-    with av.open(str(path)) as container, said:
+    said = r"no GPU decodes ffv1.*leave --decode nvdec away"
+    with pytest.raises(InputError, match=said):
+        VideoSource(path, options=SourceOptions(decode="nvdec"))
+    # Beside a stream that the GPU decodes, such a one is opened without it, by libav itself.
+    with av.open(str(path)) as container, pytest.raises(InputError, match=said):
         check_accelerated(container.streams.video[0], path)
 
 

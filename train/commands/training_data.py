@@ -7,7 +7,6 @@ import click
 import torch
 
 from losszero_rt.checkpoint import load_network
-from losszero_rt.data_record import seen_in
 from losszero_rt.errors import InputError, UsageError
 from train.commands.pictures import main_source, open_measured, other_sources
 from train.config import TrainConfig
@@ -174,4 +173,4 @@ def started_from(
     if checkpoint is None:
         return None, data
     network, record = load_network(checkpoint)
-    return network.state_dict(), replace(data.after(record), earlier=seen_in(record.data))
+    return network.state_dict(), data.after(record)

@@ -125,7 +125,7 @@ def test_data_of_other_classes_trains_alone(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(tmp_path / "out" / "last")
     assert checkpoint.classes.names == ("ground", "wall")
     assert checkpoint.network.num_classes == 2
-    assert set(checkpoint.data["train"]) == {"pictures"}
+    assert (set(checkpoint.data["train"]), checkpoint.data["sources"]) == ({"lots"}, ["lots"])
 
 
 def test_a_data_set_whose_own_split_cuts_a_ride_is_refused(
