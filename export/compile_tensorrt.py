@@ -9,22 +9,20 @@ dtypes of the engine; ``enabled_precisions`` no longer exists and would be ignor
 """
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.attention import set_attention
+from export.build_place import current, lent_timings
 from export.calibration import calibration_inputs
 from export.child import ChildError, run_child, serve
 from export.engine_request import QUANTISED, EngineFacts, EngineRequest
 from export.layer_types import precision_of
 from export.quantising import exporting, import_modelopt, quantise
-from losszero_rt.caches import cache_folder
-from losszero_rt.checkpoint import write_whole
 from losszero_rt.engine.nvidia_driver import driver_version
 from losszero_rt.errors import ModelError
 from losszero_rt.network.mask_rcnn_split import HEADS, regions_shape
@@ -185,29 +183,6 @@ def build(request: EngineRequest) -> EngineFacts:
         )
     torch_tensorrt.save(compiled, request.out, arg_inputs=[example], **save_settings())
     return facts
-
-
-def current(device: str) -> AbstractContextManager[object]:
-    """Make a CUDA device the one that libraries take without being told."""
-    import torch
-
-    is_gpu = torch.device(device).type == "cuda"
-    return torch.cuda.device(device) if is_gpu else nullcontext()
-
-
-@contextmanager
-def lent_timings(folder: Path) -> Iterator[Path]:
-    """Lend a copy of the user's timing cache, and keep it if all goes well.
-
-    The compiler writes over it where it lies and reads whatever is there: two builds at once, or
-    one that is killed, would leave half a file to all that follow.
-    """
-    kept, lent = cache_folder("tensorrt") / "timing.bin", folder / "timing.bin"
-    with suppress(FileNotFoundError):
-        shutil.copyfile(kept, lent)
-    yield lent
-    if lent.is_file():
-        write_whole(kept, lent.read_bytes())
 
 
 def deployed_graph(bundle: "Bundle", request: EngineRequest) -> "nn.Module":

@@ -15,13 +15,12 @@ from losszero_rt.engine import Engine, EngineOptions, open_engine, tensorrt_engi
 from losszero_rt.engine.cuda_slots import CudaSlots
 from losszero_rt.engine.protocol import PlanesEngine
 from losszero_rt.engine.tensorrt_engine import TensorRtEngine, load_engine, why_not
-from losszero_rt.errors import ModelError, NotFiniteError, UsageError
+from losszero_rt.errors import ModelError, UsageError
 from losszero_rt.frame import Planes
 from tests.bundles import SIZE, draw_inputs
 from tests.engine.promises import BATCH, EnginePromises
 from tests.engine.simulated_gpu import SimulatedGpu
 from tests.engine.tensorrt_double import (
-    TOO_MUCH,
     Library,
     engine_bytes,
     without_gpu,
@@ -146,40 +145,6 @@ def test_the_watched_class_changes_from_one_submission_to_the_next(tmp_path: Pat
     assert bright.extras.cams_NHW.dtype == np.float32
     np.testing.assert_allclose(bright.extras.cams_NHW, bright_Nhw, atol=1e-3)
     np.testing.assert_allclose(dark.extras.cams_NHW, 1 - bright_Nhw[:2], atol=1e-3)
-
-
-@pytest.mark.parametrize("watched", [None, 1])
-def test_an_overflow_ends_the_submission_and_no_other(tmp_path: Path, watched: int | None) -> None:
-    engine = open_one(write_engines(tmp_path / "maps", cams=True), batch=3)
-    engine.watch(watched)
-    inputs_NHWC = draw_inputs(3)
-    bad_NHWC = inputs_NHWC.copy()
-    bad_NHWC[1] = TOO_MUCH
-    tickets = [engine.submit(one) for one in (inputs_NHWC, bad_NHWC, inputs_NHWC)]
-    assert tickets[0].result().shape == (3, *SIZE)
-    with pytest.raises(NotFiniteError, match=r"the tensorrt engine overflows in fp32"):
-        tickets[1].result()
-    assert tickets[2].result().shape == (3, *SIZE)
-    assert engine.submit(bad_NHWC[:1]).result().shape == (1, *SIZE)
-
-
-def test_an_overflow_that_nobody_wants_to_hear_of_gives_labels(tmp_path: Path) -> None:
-    bundle = write_engines(tmp_path / "maps", cams=True, batches=(1,))
-    engine = open_one(bundle, check_logits=False)
-    inputs_NHWC = np.full((1, *SIZE, 3), TOO_MUCH, np.uint8)
-    assert (engine.submit(inputs_NHWC).result() == 1).all()
-
-
-def test_what_only_the_padding_overflows_is_no_matter(tmp_path: Path) -> None:
-    engine = open_one(write_engines(tmp_path / "maps", cams=True), batch=3, num_requests=1)
-    inputs_NHWC = draw_inputs(3)
-    inputs_NHWC[2] = TOO_MUCH
-    for _ in range(3):
-        with pytest.raises(NotFiniteError):
-            engine.submit(inputs_NHWC).result()
-    # Every slot holds a frame too many now, behind those that are asked for.
-    for _ in range(3):
-        assert engine.submit(inputs_NHWC[:2]).result().shape == (2, *SIZE)
 
 
 def test_maps_that_are_not_what_the_facts_say_are_refused(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from export import compile_tensorrt
-from export.compile_tensorrt import LAYER_INFO_NAME, build, lent_timings
+from export.build_place import current, lent_timings
+from export.compile_tensorrt import LAYER_INFO_NAME, build
 from export.engine_request import EngineRequest
 from losszero_rt.caches import VARIABLE
 from losszero_rt.checkpoint import load_network
@@ -137,7 +138,7 @@ def test_the_gpu_that_is_built_for_is_the_current_one(monkeypatch: pytest.Monkey
         return nullcontext()
 
     monkeypatch.setattr(torch.cuda, "device", device)
-    with compile_tensorrt.current("cuda:1"):
+    with current("cuda:1"):
         assert taken == ["cuda:1"]
-    with compile_tensorrt.current("cpu"):
+    with current("cpu"):
         assert taken == ["cuda:1"]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
@@ -17,19 +17,18 @@ from click.testing import CliRunner
 from export import cached_engine, tensorrt_engines
 from export.__main__ import main
 from export.cached_engine import build_cached
-from export.calibration import calibration_inputs
 from export.config import ExportConfig
 from export.engine_request import EngineFacts, EngineRequest
 from export.exporting import export_bundle
-from export.tensorrt_engines import facts_of, ranges_of, requests_of, settle_engines
+from export.tensorrt_engines import settle_engines
 from export.tensorrt_parity import ProofRequest
 from losszero_rt.bundle import GATE, Bundle, find_bundle
 from losszero_rt.engine import EngineOptions, open_engine
 from losszero_rt.engine.engine_files import cache_stem, engine_files
 from losszero_rt.engine.engine_trust import is_recorded
-from losszero_rt.errors import ExitCode, InputError, ModelError, UsageError
+from losszero_rt.errors import ExitCode, ModelError, UsageError
 from tests.bundle.test_parity_rules import GOOD
-from tests.bundles import INPUT, write_pairs, write_small_checkpoint
+from tests.bundles import write_pairs, write_small_checkpoint
 from tests.engine.tensorrt_double import (
     CAMS_SIZE,
     HERE,
@@ -298,48 +297,3 @@ class TestCache:
             assert other.result(30) == stem.with_suffix(".pt2")
         with cached_engine.alone(stem) as built:
             assert built is None, "it lay here before"
-
-
-@pytest.mark.usefixtures("doubles")
-class TestRanges:
-    """What ranges of eight bits are measured on."""
-
-    def test_none_for_engines_of_half(self, config: ExportConfig) -> None:
-        assert ranges_of(config, say=pytest.fail) == {}
-
-    def test_named_pictures_reach_the_builder_and_the_twin(
-        self, config: ExportConfig, tmp_path: Path
-    ) -> None:
-        others = write_pairs(tmp_path / "others", first=4)
-        eight = replace(config, precision="int8", calibration=others)
-        found = ranges_of(eight, say=pytest.fail)
-        assert found["calibration"] == str(others)
-        bundle = write_engines(tmp_path / "bundle")
-        (one, _) = requests_of(bundle, config=eight).values()
-        assert (one.calibration, one.labelled) == (str(others), str(config.labelled))
-        inputs_NHWC = calibration_inputs(one, spec=bundle.input_spec)
-        assert inputs_NHWC is not None
-        assert inputs_NHWC.shape == (4, *bundle.input_spec.size, 3)
-        assert inputs_NHWC.dtype == np.uint8
-        assert len({pixels_HWC.tobytes() for pixels_HWC in inputs_NHWC}) == 4
-        assert facts_of(one, asdict(build_double(one)))["ranges"] == "others"
-
-    def test_pictures_that_are_scored_are_none(self, config: ExportConfig) -> None:
-        eight = replace(config, precision="fp8", calibration=config.labelled)
-        with pytest.raises(InputError, match="are scored too"):
-            ranges_of(eight, say=pytest.fail)
-
-    def test_without_pictures_rides_are_drawn_and_that_is_said(
-        self, config: ExportConfig, tmp_path: Path
-    ) -> None:
-        heard: list[str] = []
-        eight = replace(config, precision="int8")
-        assert ranges_of(eight, say=heard.append) == {}
-        assert heard[0].startswith("int8 ranges are measured on drawn night rides: ")
-        (one, _) = requests_of(write_engines(tmp_path / "bundle"), config=eight).values()
-        assert calibration_inputs(one, spec=INPUT) is None
-        assert facts_of(one, asdict(build_double(one)))["ranges"] == "drawn night rides"
-
-    def test_engines_of_half_have_none_to_measure(self, config: ExportConfig) -> None:
-        with pytest.raises(UsageError, match=r"--calibration for TensorRT engines in fp16"):
-            replace(config, calibration=config.labelled)

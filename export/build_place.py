@@ -1,0 +1,32 @@
+"""Where a TensorRT engine is built: on which GPU, and with which timings of kernels."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+
+from losszero_rt.caches import cache_folder
+from losszero_rt.checkpoint import write_whole
+
+
+def current(device: str) -> AbstractContextManager[object]:
+    """Make a CUDA device the one that libraries take without being told."""
+    import torch
+
+    is_gpu = torch.device(device).type == "cuda"
+    return torch.cuda.device(device) if is_gpu else nullcontext()
+
+
+@contextmanager
+def lent_timings(folder: Path) -> Iterator[Path]:
+    """Lend a copy of the user's timing cache, and keep it if all goes well.
+
+    The compiler writes over it where it lies and reads whatever is there: two builds at once, or
+    one that is killed, would leave half a file to all that follow.
+    """
+    kept, lent = cache_folder("tensorrt") / "timing.bin", folder / "timing.bin"
+    with suppress(FileNotFoundError):
+        shutil.copyfile(kept, lent)
+    yield lent
+    if lent.is_file():
+        write_whole(kept, lent.read_bytes())
