@@ -1,5 +1,6 @@
 """Reading the arithmetic of a TensorRT engine from its inspector, not from what was asked for."""
 
+import re
 from typing import Any
 
 from losszero_rt.errors import ModelError
@@ -9,7 +10,7 @@ HALF_SHARE_MIN = 0.9
 QUANTISED_SHARE_MIN = 0.5
 # Layers whose arithmetic is the engine's: none of them may run in fp32 in an fp16 engine. The
 # inspector writes the kernel's library before the word, or other words behind it.
-HEAVY_WORDS = ("conv", "matrixmultiply", "matrix_multiply", "gemm", "attention", "mha")
+_HEAVY = re.compile(r"conv(?!ert)|matrix_?multiply|gemm|attention|mha", re.IGNORECASE)
 # Where a tensor has its type: TensorRT 11 has a field of its own for it, 10 wrote the layout into
 # the same one. Layouts alone are not asked: they name types that the tensor has not.
 # Source: NVIDIA, "Migrating IEngineInspector Usage from TensorRT 10.x to 11.x".
@@ -38,7 +39,7 @@ def precision_of(layers: list[Any]) -> tuple[str, float]:
             continue
         found = [_kind(tensor) for side in ("Inputs", "Outputs") for tensor in layer.get(side, [])]
         kinds += [kind for kind in found if kind]
-        if any(word in str(layer.get("LayerType", "")).lower() for word in HEAVY_WORDS):
+        if _HEAVY.search(str(layer.get("LayerType", ""))):
             heavy.append({kind for kind in found if kind})
     floats = [kind for kind in kinds if kind in ("half", "float")]
     if not kinds:
