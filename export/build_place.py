@@ -1,5 +1,6 @@
 """Where a TensorRT engine is built: on which GPU, and with which timings of kernels."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -18,13 +19,19 @@ def current(device: str) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def lent_timings(folder: Path) -> Iterator[Path]:
+def lent_timings(folder: Path, *, place: str) -> Iterator[Path]:
     """Lend a copy of the user's timing cache, and keep it if all goes well.
 
     The compiler writes over it where it lies and reads whatever is there: two builds at once, or
-    one that is killed, would leave half a file to all that follow.
+    one that is killed, would leave half a file to all that follow. One of another GPU or version it
+    refuses, and then fails at the end of the build.
+
+    Args:
+        folder: Where the copy is to lie.
+        place: GPU and version that the timings are of.
     """
-    kept, lent = cache_folder("tensorrt") / "timing.bin", folder / "timing.bin"
+    digest = hashlib.sha256(place.encode()).hexdigest()[:16]
+    kept, lent = cache_folder("tensorrt") / f"timing-{digest}.bin", folder / "timing.bin"
     with suppress(FileNotFoundError):
         shutil.copyfile(kept, lent)
     yield lent

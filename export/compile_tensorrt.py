@@ -48,7 +48,8 @@ def compile_settings(request: EngineRequest, *, timing_cache: Path) -> dict[str,
         "require_full_compilation": True,
         "min_block_size": 1,
         "truncate_double": False,
-        "disable_tf32": False,
+        # TensorRT rounds what is multiplied in fp32 to TF32 unless it is told not to.
+        "disable_tf32": request.precision == "fp32",
         "optimization_level": request.optimization_level,
         # True, the default, would replace the mask of an attention by a causal one.
         "attn_bias_is_causal": False,
@@ -114,11 +115,10 @@ def example_for(
     """
     import torch
 
-    if request.part is None or request.part not in HEADS:
-        shape, dtype = (*size, 3), torch.uint8
-    else:
-        shape, dtype = regions_shape(spec, request.part), dtype_of(request)
-    return torch.zeros(request.batch, *shape, dtype=dtype, device=request.device)
+    is_head = request.part is not None and request.part in HEADS
+    shape = regions_shape(spec, request.part) if is_head and request.part else (*size, 3)
+    # No engine takes uint8: see losszero_rt.engine.engine_program.
+    return torch.zeros(request.batch, *shape, dtype=dtype_of(request), device=request.device)
 
 
 def dtype_of(request: EngineRequest) -> "torch.dtype":
@@ -164,7 +164,8 @@ def build(request: EngineRequest) -> EngineFacts:
             save_layer_info=True,
             logging_dir=folder,
         )
-        with hardtanh_kept(), lent_timings(Path(folder)) as timing_cache, debugger:
+        timings = lent_timings(Path(folder), place=place_of(request))
+        with hardtanh_kept(), timings as timing_cache, debugger:
             compiled = torch_tensorrt.dynamo.compile(
                 program,
                 arg_inputs=[example],
@@ -183,6 +184,14 @@ def build(request: EngineRequest) -> EngineFacts:
         )
     torch_tensorrt.save(compiled, request.out, arg_inputs=[example], **save_settings())
     return facts
+
+
+def place_of(request: EngineRequest) -> str:
+    """Return what timings of kernels hold for: a GPU and a version of TensorRT."""
+    import tensorrt
+    import torch
+
+    return f"{torch.cuda.get_device_name(request.device)} {tensorrt.__version__}"
 
 
 def deployed_graph(bundle: "Bundle", request: EngineRequest) -> "nn.Module":

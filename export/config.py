@@ -145,12 +145,11 @@ class ExportConfig:
                 accepted="--calibration with --engine openvino, tensorrt or all",
                 remedy="leave it away",
             )
-        if (self.calibration or self.calibration_split) and (
-            self.engine == "tensorrt" and self.engine_precision not in QUANTISED
-        ):
+        ranged = QUANTISED if self.engine == "tensorrt" else ("auto", *QUANTISED)
+        if (self.calibration or self.calibration_split) and self.precision not in ranged:
             raise UsageError(
-                f"--calibration for TensorRT engines in {self.engine_precision}",
-                accepted=f"it with --precision {' or '.join(QUANTISED)}, whose ranges are measured",
+                f"--calibration with --engine {self.engine} --precision {self.precision}",
+                accepted=f"it with --precision {' or '.join(ranged)}, whose ranges are measured",
                 remedy="leave it away, or choose one of these",
             )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from losszero_rt.data_record import NONE, PUBLISHED, encoder_in, sources_in
+from losszero_rt.data_record import NONE, OTHERS, PUBLISHED, encoder_in, sources_in
 from losszero_rt.network import NetworkSpec
 
 NOT_STATED = "not stated"
@@ -55,8 +55,7 @@ def _encoder_credit(data: Mapping[str, Any], spec: NetworkSpec) -> Iterator[str]
 
 def _data_credits(data: Mapping[str, Any]) -> Iterator[str]:
     known = sources_in(data)
-    own = {name for name, num in trained_on(data).items() if num}
-    for name in sorted(own | (known or set())):
+    for name in sorted(known - {OTHERS}):
         yield SOURCES.get(name, f"{name}, under the licence that these pictures came with")
-    if known is None:
+    if OTHERS in known:
         yield "whether it was trained on other pictures before is not recorded"

@@ -1,13 +1,13 @@
-"""The graph that TensorRT compiles: uint8 pictures in, int32 labels out, half precision throughout.
+"""The graph that TensorRT compiles: pictures in, int32 labels out, half precision throughout.
 
 Beside the labels it gives the class activation maps of all classes before their ReLU, at the
 decoder's stride: of a head of one pixel they are its own output less the bias, so that the maps of
 six classes cost less than picking one of them inside of the engine would. They also show an
 overflow, which labels cannot: see :mod:`losszero_rt.engine.cuda_slots`.
 
-TensorRT lets a uint8 input feed nothing but a cast, so the cast comes first; int32 comes last,
-because the compiler cannot end in uint8 and int64 would cost a cast. Both ends are therefore
-fixed here, and the engine casts to uint8 outside.
+Numbers 0..255 come in as halves, in which they are exact: the library's runtime takes no uint8
+(:mod:`losszero_rt.engine.engine_program`). int32 comes last, because the compiler cannot end in
+uint8 and int64 would cost a cast. Both casts are made outside.
 
 Shape letters: N pictures, C classes, H, W height and width, h, w the decoder's.
 """
@@ -25,7 +25,7 @@ from losszero_rt.preprocess import InputSpec
 
 
 class DeployedGraph(nn.Module):
-    """A network from uint8 (N, H, W, 3) to int32 labels (N, H, W), and raw maps (N, C, h, w).
+    """A network from 0..255 (N, H, W, 3) to int32 labels (N, H, W), and raw maps (N, C, h, w).
 
     Args:
         network: From normalised values to logits, in evaluation mode, of one floating dtype.
@@ -68,7 +68,7 @@ class DeployedGraph(nn.Module):
     def forward(
         self, pixels_NHWC: torch.Tensor
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Return the labels of uint8 pictures, int32, or their logits, and maps."""
+        """Return the labels of pictures, int32, or their logits, and maps."""
         values = pixels_NHWC.to(self.mean.dtype)
         # Contiguous, or channels-last strides reach the pooling and split the graph.
         values_NCHW = (values.permute(0, 3, 1, 2).contiguous() - self.mean) * self.gain

@@ -4,6 +4,7 @@ Shape letters: H, W height and width, C colour channels.
 """
 
 import json
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,8 +49,8 @@ def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
         InputError: If a file is missing, broken, or of another size than its partner.
     """
     _require_folder(folder)
-    masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
-    images = {p.stem: p for p in (folder / "images").glob("*") if p.suffix.lower() in SUFFIXES}
+    masks = {p.stem: p for p in _listed(folder / "masks") if p.suffix == ".png"}
+    images = {p.stem: p for p in _listed(folder / "images") if p.suffix.lower() in SUFFIXES}
     stems = _stems_of_split(folder / "manifest.json", split) if split else set(images) | set(masks)
     lone = sorted(stems - (set(images) & set(masks)))
     if lone or not stems:
@@ -66,6 +67,24 @@ def read_labelled(folder: Path, *, split: str = "") -> list[LabelledPicture]:
             remedy="mend them, or take them out",
         )
     return [found for found in read if not isinstance(found, str)]
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return what lies in a folder; nothing if it is not there.
+
+    Raises:
+        InputError: If it may not be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(
+            f"{folder} is not to be read: {reason_of(error)}",
+            accepted=_ACCEPTED,
+            remedy="give this user leave to read it, or name another folder",
+        ) from error
 
 
 def _require_folder(folder: Path) -> None:
@@ -94,7 +113,8 @@ def _read_pair(image: Path, mask: Path) -> LabelledPicture | str:
     pixels_BGR = cv2.imread(str(image), cv2.IMREAD_COLOR)
     labels_HW = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
     if pixels_BGR is None or labels_HW is None:
-        return f"{image if pixels_BGR is None else mask} cannot be decoded"
+        bad = image if pixels_BGR is None else mask
+        return f"{bad} cannot be decoded" if os.access(bad, os.R_OK) else f"{bad} may not be read"
     if labels_HW.dtype != np.uint8 or labels_HW.shape != pixels_BGR.shape[:2]:
         return f"{mask} is {labels_HW.dtype} {labels_HW.shape} of an image {pixels_BGR.shape[:2]}"
     return LabelledPicture(

@@ -16,6 +16,8 @@ SEEN_KEY = "seen"
 # All data sets behind the weights, those of the trainings before this one too; the records of a
 # training count its own alone.
 SOURCES_KEY = "sources"
+# Among them: that nobody knows whether there are more.
+OTHERS = "?"
 LINEAGE_KEYS = (ENCODER_KEY, SEEN_KEY, SOURCES_KEY)
 # Beyond this many a record would outgrow what may be read: then they count as unknown.
 DIGESTS_MAX = 50_000
@@ -59,7 +61,7 @@ def joined(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         **encoder_record([encoder_in(data) for data in records]),
         **seen_record(union_of([seen_in(data) for data in records])),
-        **sources_record(union_of([sources_in(data) for data in records])),
+        **sources_record(frozenset().union(*(sources_in(data) for data in records))),
     }
 
 
@@ -79,12 +81,18 @@ def seen_in(data: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset(text.split()) if isinstance(text, str) else None
 
 
-def sources_record(names: Collection[str] | None) -> dict[str, list[str]]:
-    """Return what a data record says of all data sets behind its weights; nothing if unknown."""
-    return {} if names is None else {SOURCES_KEY: sorted(names)}
+def sources_record(names: Collection[str]) -> dict[str, list[str]]:
+    """Return what a data record says of all data sets behind its weights."""
+    return {SOURCES_KEY: sorted(names)}
 
 
-def sources_in(data: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the names of all data sets that a data record knows of; None if it does not tell."""
-    names = data.get(SOURCES_KEY)
-    return frozenset(map(str, names)) if isinstance(names, list) else None
+def sources_in(data: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of all data sets that a data record knows of.
+
+    With :data:`OTHERS` among them where there may be more: records of before name those of their
+    own training alone.
+    """
+    counts, names = data.get("train"), data.get(SOURCES_KEY)
+    own = counts.items() if isinstance(counts, Mapping) else ()
+    known = {str(name) for name, num in own if num}
+    return frozenset(known.union(map(str, names)) if isinstance(names, list) else {*known, OTHERS})

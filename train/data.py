@@ -78,9 +78,9 @@ class Data:
         own = [digests_of(names_of(pictures)) for pictures in learnt]
         return union_of([_NOTHING if self.origin is None else seen_in(self.origin), *own])
 
-    def _all_sources(self, own: Iterable[str]) -> frozenset[str] | None:
+    def _all_sources(self, own: Iterable[str]) -> frozenset[str]:
         before = _NOTHING if self.origin is None else sources_in(self.origin)
-        return union_of([before, frozenset(own)])
+        return before.union(own)
 
     def identity(self) -> dict[str, str]:
         """Return what tells these pictures from others: by part, their number and a digest.

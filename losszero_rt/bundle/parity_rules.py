@@ -37,6 +37,12 @@ OBJECTS_LOST_MAX = {"fp32": 0.01, "bf16": 0.1, "fp16": 0.1}
 SCORE_OFF_MAX = 0.05
 # The digest of an engine that was built for one batch: it is a file, and a row, of its own.
 _STATIC_ROLE = re.compile(r"b(?P<batch>[0-9]+)_sha256")
+# Floats, of which int8 graphs leave some; and the names of rows: arithmetic, and after a space what
+# else a row is told apart by.
+_FLOATS = ("fp32", "bf16", "fp16")
+_ROW = re.compile(
+    r"(fp32|bf16|fp16|int8|fp8|mixed)( batch [0-9]+)?|int8 with (?P<floats>fp32|bf16|fp16)"
+)
 # What is recorded of every precision beside the points.
 _NEEDED = {"rate_points", "logits", "probes", "batches"}
 # Label maps that the probes must at least give, where the network itself gives as many: with a
@@ -102,6 +108,8 @@ def fault_of(record: Mapping[str, Any], *, scores: Mapping[str, Any] | None = No
         return f"tells of classes that it has not: {', '.join(strange)}"
     if unproved := _unproved_batches(record):
         return f"was not run in batches of {', '.join(unproved)}"
+    if strange := _strange_rows(record["precisions"]):
+        return f"has rows that make no sense: {', '.join(strange)}"
     for precision, found in record["precisions"].items():
         faults = [*points_faults(found)]
         if lacking := sorted(_NEEDED - set(found)):
@@ -136,6 +144,22 @@ def _strange_classes(record: Mapping[str, Any]) -> list[str]:
     model = record.get("model", {})
     told = {name for found in record["precisions"].values() for name in found["class_points"]}
     return sorted(map(str, told - {*model["classes"]["names"]})) if model else []
+
+
+def _strange_rows(rows: Mapping[str, Any]) -> list[str]:
+    """Return the rows of no known name, and those of int8 that contradict theirs or each other."""
+    strange = [row for row in rows if not _ROW.fullmatch(row)]
+    floats: set[str] = set()
+    for row, found in rows.items():
+        match = _ROW.fullmatch(row)
+        if not match or not row.startswith("int8") or "floats" not in found:
+            continue
+        name = found["floats"]
+        named = match["floats"] or name
+        if name != named or name not in _FLOATS or name in floats:
+            strange.append(row)
+        floats.add(str(name))
+    return strange
 
 
 def _silence(record: Mapping[str, Any], *, scores: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ import numpy as np
 
 from losszero_rt.engine.gpu_input import PlaneConverter
 from losszero_rt.engine.slot import Slot, new_slot
+from losszero_rt.errors import NotFiniteError
 from losszero_rt.frame import Planes
 from losszero_rt.preprocess import InputSpec
 
@@ -55,13 +56,13 @@ class Fetched:
     Attributes:
         labels_Nhw: uint8.
         cams_Nhw: float32 maps of the class that was asked for; None if none was.
-        is_finite: False if the values behind some frame's labels overflowed.
+        finite_n: bool (n,): False where the values behind a frame's labels overflowed.
         spent_ms: From the first copy to the last, milliseconds.
     """
 
     labels_Nhw: np.ndarray
     cams_Nhw: np.ndarray | None
-    is_finite: bool
+    finite_n: np.ndarray
     spent_ms: float
 
 
@@ -135,6 +136,7 @@ class CudaSlots:
             watched: Class whose activation map is copied out too; None for none.
 
         Raises:
+            NotFiniteError: If a network in parts overflowed between them; the slot is free again.
             RuntimeError: If CUDA failed.
         """
         import torch
@@ -174,7 +176,13 @@ class CudaSlots:
         with torch.cuda.stream(self._compute), torch.inference_mode():
             self._compute.wait_event(slot.arrived)
             self._convert(slot, frames)
-            labels_Nhw, cams_NChw = self._network(slot.input_device)
+            try:
+                labels_Nhw, cams_NChw = self._network(slot.input_device)
+            except NotFiniteError:
+                # Between the parts of a network: nothing of this batch goes on.
+                self._compute.synchronize()
+                self._free.append(slot)
+                raise
             # To uint8 here: the compiler cannot end in it, and a quarter of the bytes go back.
             slot.labels_device.copy_(labels_Nhw)
             if cams_NChw is not None:
@@ -221,11 +229,11 @@ class CudaSlots:
         slot.done.synchronize()
         labels_Nhw: np.ndarray = slot.labels_host[:num_frames].clone().numpy()
         cams_Nhw = slot.cams_host[:num_frames].clone().numpy() if watched else None
-        is_finite = bool(slot.finite_host[:num_frames].numpy().all())
+        finite_n = slot.finite_host[:num_frames].clone().numpy()
         spent_ms = float(slot.begun.elapsed_time(slot.done))
         self._free.append(slot)
         return Fetched(
-            labels_Nhw=labels_Nhw, cams_Nhw=cams_Nhw, is_finite=is_finite, spent_ms=spent_ms
+            labels_Nhw=labels_Nhw, cams_Nhw=cams_Nhw, finite_n=finite_n, spent_ms=spent_ms
         )
 
     def close(self) -> None:

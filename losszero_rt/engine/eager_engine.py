@@ -11,6 +11,7 @@ from losszero_rt.bundle import WEIGHTS_NAME, Bundle
 from losszero_rt.checkpoint import load_weights, read_weights
 from losszero_rt.cores import num_cores
 from losszero_rt.engine.model import Model
+from losszero_rt.engine.overflowing import FrameOverflowError, overflow_in
 from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, check_class
 from losszero_rt.engine.torch_facts import (
     device_name,
@@ -44,17 +45,25 @@ class DoneTicket:
         labels_NHW: uint8 labels.
         infer_ms: How long it took, milliseconds.
         extras: What came beside the labels.
+        fault: What is wrong with them.
     """
 
     def __init__(
-        self, labels_NHW: np.ndarray, *, infer_ms: float, extras: Extras | None = None
+        self,
+        labels_NHW: np.ndarray,
+        *,
+        infer_ms: float,
+        extras: Extras | None = None,
+        fault: FrameOverflowError | None = None,
     ) -> None:
-        self._labels_NHW = labels_NHW
+        self._labels_NHW, self._fault = labels_NHW, fault
         self._infer_ms = infer_ms
         self._extras = extras or Extras()
 
     def result(self) -> np.ndarray:
-        """Return the labels, uint8 (n, h, w), owned by the caller."""
+        """Return the labels, uint8 (n, h, w), owned by the caller; FrameOverflowError."""
+        if self._fault is not None:
+            raise self._fault
         return self._labels_NHW
 
     @property
@@ -128,19 +137,25 @@ class EagerEngine:
         return self._info
 
     def logits(self, inputs_NHWC: np.ndarray) -> "torch.Tensor":
-        """Return the logits at labels size, float32 (n, C, h, w), on the engine's device."""
+        """Return the logits at labels size, float32 (n, C, h, w), on the engine's device.
+
+        Raises:
+            NotFiniteError: If they are not finite.
+        """
+        logits_NCHW, finite_N = self._logits(inputs_NHWC)
+        if not bool(finite_N.all()):
+            raise NotFiniteError("the network", precision=self._info.precision)
+        return logits_NCHW
+
+    def _logits(self, inputs_NHWC: np.ndarray) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Return the logits at labels size, and bool (n,), of which frames they are finite."""
         import torch
 
         network = self._open_network()
         with torch.inference_mode():
             logits_NCHW = network(self._normalise(inputs_NHWC)).float()
-            self._check_finite(logits_NCHW)
-            return upsample_logits(logits_NCHW, self._info.labels_size)
-
-    def _check_finite(self, logits_NCHW: "torch.Tensor") -> None:
-        """Refuse logits that overflowed: they would become labels like any others."""
-        if not bool(logits_NCHW.isfinite().all()):
-            raise NotFiniteError("the network", precision=self._info.precision)
+            finite_N = _finite(logits_NCHW)
+            return upsample_logits(logits_NCHW, self._info.labels_size), finite_N
 
     def _normalise(self, inputs_NHWC: np.ndarray) -> "torch.Tensor":
         import torch
@@ -154,36 +169,49 @@ class EagerEngine:
         import torch
 
         start_s = now_s()
+        extras = Extras()
         if self._gives_objects:
-            logits_NCHW, extras = self._logits_and_objects(inputs_NHWC)
+            logits_NCHW, finite_N, extras = self._logits_and_objects(inputs_NHWC)
         elif self._watched is None:
-            logits_NCHW, extras = self.logits(inputs_NHWC), Extras()
+            logits_NCHW, finite_N = self._logits(inputs_NHWC)
         else:
-            logits_NCHW, extras = self._logits_and_cams(inputs_NHWC, class_id=self._watched)
+            logits_NCHW, finite_N, extras = self._logits_and_cams(
+                inputs_NHWC, class_id=self._watched
+            )
         labels_NHW = logits_NCHW.argmax(1).to(torch.uint8).cpu().numpy()
-        return DoneTicket(labels_NHW, infer_ms=(now_s() - start_s) * 1e3, extras=extras)
+        # Labels of logits that overflowed would look like any others.
+        fault = overflow_in(
+            labels_NHW,
+            finite_n=finite_N.cpu().numpy(),
+            what="the network",
+            precision=self._info.precision,
+        )
+        spent_ms = (now_s() - start_s) * 1e3
+        return DoneTicket(labels_NHW, infer_ms=spent_ms, extras=extras, fault=fault)
 
-    def _logits_and_objects(self, inputs_NHWC: np.ndarray) -> "tuple[torch.Tensor, Extras]":
+    def _logits_and_objects(
+        self, inputs_NHWC: np.ndarray
+    ) -> "tuple[torch.Tensor, torch.Tensor, Extras]":
         import torch
 
         network = self._open_network()
         assert isinstance(network, ObjectNetwork), "only such networks give objects"
         with torch.inference_mode():
             logits_NCHW, found = network.logits_and_objects(self._normalise(inputs_NHWC))
-            self._check_finite(logits_NCHW)
+            finite_N = _finite(logits_NCHW)
             logits_NCHW = upsample_logits(logits_NCHW.float(), self._info.labels_size)
-        return logits_NCHW, Extras(objects=tuple(to_objects(one) for one in found))
+        return logits_NCHW, finite_N, Extras(objects=tuple(to_objects(one) for one in found))
 
     def _logits_and_cams(
         self, inputs_NHWC: np.ndarray, *, class_id: int
-    ) -> "tuple[torch.Tensor, Extras]":
+    ) -> "tuple[torch.Tensor, torch.Tensor, Extras]":
         head = head_of(self._open_network())
         with watched(head) as passes:
-            logits_NCHW = self.logits(inputs_NHWC)
+            logits_NCHW, finite_N = self._logits(inputs_NHWC)
         ((features_NKhw, _),) = passes
         weight_1Kkk = head.weight.detach()[class_id : class_id + 1]
         cams_N1hw = forward_cam(features_NKhw, weight_1Kkk).float().cpu()
-        return logits_NCHW, Extras(cams_NHW=cams_N1hw[:, 0].numpy())
+        return logits_NCHW, finite_N, Extras(cams_NHW=cams_N1hw[:, 0].numpy())
 
     def watch(self, class_id: int | None) -> None:
         """Give class activation maps of a class from now on; see the protocol."""
@@ -200,6 +228,11 @@ class EagerEngine:
     def close(self) -> None:
         """Release the network. May be called twice."""
         self._network = None
+
+
+def _finite(logits_NCHW: "torch.Tensor") -> "torch.Tensor":
+    """Return bool (n,): of which frames all logits are finite."""
+    return logits_NCHW.isfinite().flatten(1).all(1)
 
 
 def to_objects(found: DetectedObjects) -> Objects:

@@ -23,7 +23,8 @@ from losszero_rt.engine.openvino_facts import (
     openvino_core,
 )
 from losszero_rt.engine.openvino_graphs import holds
-from losszero_rt.engine.openvino_sums import check_sums, sums_port
+from losszero_rt.engine.openvino_sums import sums_port
+from losszero_rt.engine.overflowing import FrameOverflowError, overflow_in
 from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Extras, check_class
 from losszero_rt.engine.torch_facts import INSTALL
 from losszero_rt.errors import ModelError
@@ -33,8 +34,8 @@ from losszero_rt.timings import now_s
 if TYPE_CHECKING:
     import openvino
 
-# From a request that is done to labels (n, h, w) that the caller owns, and extras.
-Read = Callable[["openvino.InferRequest"], tuple[np.ndarray, Extras]]
+# From a request that is done to labels (n, h, w) that the caller owns, extras, and what is wrong.
+Read = Callable[["openvino.InferRequest"], tuple[np.ndarray, Extras, FrameOverflowError | None]]
 
 
 class OpenVinoTicket:
@@ -58,21 +59,29 @@ class OpenVinoTicket:
         self._free = free
         self._extras = Extras()
         self._labels_Nhw: np.ndarray | None = None
+        self._fault: FrameOverflowError | None = None
         self._infer_ms = 0.0
 
     def result(self) -> np.ndarray:
-        """Wait, then return the labels, uint8 (n, h, w), owned by the caller."""
+        """Wait, then return the labels, uint8 (n, h, w), owned by the caller.
+
+        Raises:
+            FrameOverflowError: If the values behind the labels of a frame overflowed.
+            ModelError: If OpenVINO failed.
+        """
         if self._request is not None:
             request, self._request = self._request, None
             try:
                 request.wait()
                 start_s = now_s()
-                self._labels_Nhw, self._extras = self._read(request)
+                self._labels_Nhw, self._extras, self._fault = self._read(request)
                 self._infer_ms = float(request.latency) + (now_s() - start_s) * 1e3
             except RuntimeError as error:
                 raise ModelError(f"the openvino engine failed: {first_line(error)}") from error
             finally:
                 self._free.append(request)
+        if self._fault is not None:
+            raise self._fault
         assert self._labels_Nhw is not None, "the first result() raised"
         return self._labels_Nhw
 
@@ -171,16 +180,18 @@ class OpenVinoEngine:
 
     def _read(
         self, request: "openvino.InferRequest", *, num_frames: int, watched: int | None
-    ) -> tuple[np.ndarray, Extras]:
+    ) -> tuple[np.ndarray, Extras, FrameOverflowError | None]:
         """Copy what a request found; the rest of its batch is padding."""
-        if self._sums is not None:
-            sums_N = request.get_output_tensor(self._sums).data[:num_frames]
-            check_sums(sums_N, precision=self._info.precision)
         labels_Nhw: np.ndarray = request.get_output_tensor(0).data[:num_frames].copy()
-        if watched is None:
-            return labels_Nhw, Extras()
-        cams_NCHW = request.get_output_tensor(1).data[:num_frames]
-        return labels_Nhw, Extras(cams_NHW=cams_NCHW[:, watched].copy())
+        extras, fault = Extras(), None
+        if watched is not None:
+            cams_NCHW = request.get_output_tensor(1).data[:num_frames]
+            extras = Extras(cams_NHW=cams_NCHW[:, watched].copy())
+        if self._sums is not None:
+            finite_N = np.isfinite(request.get_output_tensor(self._sums).data[:num_frames])
+            what, precision = "the openvino graph", self._info.precision
+            fault = overflow_in(labels_Nhw, finite_n=finite_N, what=what, precision=precision)
+        return labels_Nhw, extras, fault
 
     def watch(self, class_id: int | None) -> None:
         """Give class activation maps of a class from now on; see the protocol.

@@ -145,7 +145,7 @@ class ObjectsOpenVinoEngine:
         read = partial(self._read, num_frames=len(inputs_NHWC))
         return OpenVinoTicket(request, read=read, free=self._free)
 
-    def _read(self, request: Any, *, num_frames: int) -> tuple[np.ndarray, Extras]:
+    def _read(self, request: Any, *, num_frames: int) -> tuple[np.ndarray, Extras, None]:
         """Sort out what the trunk found, which is not needed afterwards."""
         import torch
 
@@ -157,7 +157,8 @@ class ObjectsOpenVinoEngine:
             logits_NChw, extras = self._split.logits(found, size=size), Extras()
         with torch.inference_mode():
             labels = upsample_logits(logits_NChw, self._info.labels_size).argmax(1)
-        return labels.to(torch.uint8).numpy(), extras
+        # Parts look at their own values, all frames together.
+        return labels.to(torch.uint8).numpy(), extras, None
 
     def logits(self, inputs_NHWC: np.ndarray) -> np.ndarray:
         """Return the painted logits of one batch, float32 (n, C, h, w) at the painter's stride."""

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from losszero_rt.engine.openvino_facts import import_openvino
-from losszero_rt.errors import NotFiniteError
 
 # The node whose values the labels are made of, (N, C, h, w), and what its sums are called.
 LOGITS = "logits"
@@ -36,17 +35,3 @@ def sums_port(compiled: Any) -> int | None:
     """Return the number of the output that holds the sums; None in a graph without."""
     last = len(compiled.outputs) - 1
     return last if SUMS in compiled.outputs[last].get_names() else None
-
-
-def check_sums(sums_N: np.ndarray, *, precision: str) -> None:
-    """Refuse labels whose logits are not finite.
-
-    Args:
-        sums_N: float32 (N,), of frames that were submitted.
-        precision: What executes.
-
-    Raises:
-        NotFiniteError: If a sum is no finite number.
-    """
-    if not np.isfinite(sums_N).all():
-        raise NotFiniteError("the openvino graph", precision=precision)

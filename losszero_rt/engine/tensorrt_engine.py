@@ -7,11 +7,11 @@ Shape letters: N frames of a batch, H, W height and width of the input, h, w of 
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +29,8 @@ from losszero_rt.engine.engine_files import (
 from losszero_rt.engine.engine_trust import settle_trust
 from losszero_rt.engine.gpu_health import EAGER_REMEDY, Health, first_error, first_line, opening
 from losszero_rt.engine.nvidia_driver import driver_version
-from losszero_rt.engine.protocol import EngineInfo, EngineOptions, check_class
+from losszero_rt.engine.overflowing import FailedTicket
+from losszero_rt.engine.protocol import EngineInfo, EngineOptions, Ticket, check_class
 from losszero_rt.engine.slot import Slot
 from losszero_rt.engine.tensorrt_objects import (
     COMPILED,
@@ -39,11 +40,13 @@ from losszero_rt.engine.tensorrt_objects import (
 )
 from losszero_rt.engine.tensorrt_ticket import TensorRtTicket
 from losszero_rt.engine.torch_facts import find_device, import_torch
-from losszero_rt.errors import LossZeroError, ModelError
+from losszero_rt.errors import LossZeroError, ModelError, NotFiniteError
 from losszero_rt.frame import Planes
 
 if TYPE_CHECKING:
     import torch
+
+    from losszero_rt.engine.engine_program import EngineProgram
 
 # One frame is copied in, one computed and one copied out at the same time.
 NUM_SLOTS_MIN = 3
@@ -129,32 +132,35 @@ class TensorRtEngine:
     def _replay_of(self, file: EngineFile, *, device: "torch.device") -> Replay:
         """Load an engine; return what runs it."""
         modules, runtime = self._modules, self._library.runtime
-        modules[file.name] = load_engine(file.read(), device=device)
+        program = modules[file.name] = load_engine(file.read(), device=device)
 
         def replay(given: "torch.Tensor") -> "Sequence[torch.Tensor]":
             # The switch for CUDA graphs is the process's, so it is held no longer than a call
             # takes; the graph itself stays with the engine and is replayed.
-            with runtime.enable_cudagraphs(modules[file.name]) as replayed:
-                found = replayed(given)
+            with runtime.enable_cudagraphs(program.program) as replayed:
+                found = program.through(replayed, given)
             return found if isinstance(found, tuple | list) else (found,)
 
         return replay
 
-    def submit(self, inputs_NHWC: np.ndarray) -> TensorRtTicket:
+    def submit(self, inputs_NHWC: np.ndarray) -> Ticket:
         """Start one batch; see the protocol. Shape and dtype are the caller's promise."""
-        self._check_free()
-        with self._health.watching("at a submission"):
-            slot = self._slots.send(inputs_NHWC, watched=self._watched)
-        return self._ticket(slot, num_frames=len(inputs_NHWC))
+        send = partial(self._slots.send, inputs_NHWC, watched=self._watched)
+        return self._started(send, num_frames=len(inputs_NHWC))
 
-    def submit_planes(self, frames: Sequence[Planes]) -> TensorRtTicket:
+    def submit_planes(self, frames: Sequence[Planes]) -> Ticket:
         """Start one batch of frames, made inputs of on the GPU; see the protocol."""
-        self._check_free()
-        with self._health.watching("at a submission"):
-            slot = self._slots.send_planes(frames, watched=self._watched)
-        return self._ticket(slot, num_frames=len(frames))
+        send = partial(self._slots.send_planes, frames, watched=self._watched)
+        return self._started(send, num_frames=len(frames))
 
-    def _ticket(self, slot: Slot, *, num_frames: int) -> TensorRtTicket:
+    def _started(self, send: Callable[[], Slot], *, num_frames: int) -> Ticket:
+        self._check_free()
+        try:
+            with self._health.watching("at a submission"):
+                slot = send()
+        # Of a network in parts, which looks at what passes between them.
+        except NotFiniteError as error:
+            return FailedTicket(error)
         return TensorRtTicket(
             self._slots,
             slot,
@@ -231,20 +237,20 @@ def gpu_facts(device: "torch.device") -> Gpu:
     """Return what an engine must have been built for to run here; needs torch_tensorrt."""
     import torch
 
-    # It says so if the other one cannot be loaded, which it needs itself.
-    libraries = {"torch_tensorrt": import_tensorrt()}
+    # First, for it says what is wrong where the other one cannot be loaded either.
+    library = import_tensorrt()
     import tensorrt
 
-    libraries["tensorrt"] = tensorrt
+    versions = {"torch_tensorrt": library.__version__, "tensorrt": tensorrt.__version__}
     return Gpu(
         name=torch.cuda.get_device_name(device),
         compute_capability=torch.cuda.get_device_capability(device),
-        versions={name: str(library.__version__) for name, library in libraries.items()},
+        versions={name: str(version) for name, version in versions.items()},
         driver=driver_version(),
     )
 
 
-def load_engine(content: bytes, *, device: "torch.device") -> "torch.nn.Module":
+def load_engine(content: bytes, *, device: "torch.device") -> "EngineProgram":
     """Deserialise an engine that is trusted. This runs code of whoever built it.
 
     Args:
@@ -252,14 +258,16 @@ def load_engine(content: bytes, *, device: "torch.device") -> "torch.nn.Module":
         device: The GPU that it will run on.
 
     Returns:
-        From uint8 (N, H, W, 3) to int32 labels (N, h, w), on the device; most give the class
-        activation maps of all classes before their ReLU beside them, half or float (N, C, h, w).
+        From uint8 (N, H, W, 3) to int32 labels (N, h, w); most give the class activation maps of
+        all classes before their ReLU beside them, half or float (N, C, h, w).
 
     Raises:
         RuntimeError: If it cannot be deserialised; says what was wrong first.
         ModelError: If it holds more or less than one engine.
     """
     import torch
+
+    from losszero_rt.engine.engine_program import program_of
 
     library = import_tensorrt()
     if not library.ENABLED_FEATURES.torch_tensorrt_runtime:
@@ -270,17 +278,7 @@ def load_engine(content: bytes, *, device: "torch.device") -> "torch.nn.Module":
             program = torch.export.load(io.BytesIO(content))
         except Exception as error:
             raise RuntimeError(first_line(errors[0] if errors else error)) from error
-        # The slots never change their shape: nothing is left for guards to guard.
-        module: torch.nn.Module = program.module(check_guards=False)
-    graph: Any = module.graph
-    num_engines = sum(str(node.target) == EXECUTE for node in graph.nodes)
-    if num_engines != 1:
-        raise ModelError(
-            f"the compiled graph holds {num_engines} TensorRT engines",
-            accepted="exactly one",
-            remedy="export the bundle again: python -m export",
-        )
-    return module
+        return program_of(program, execute=EXECUTE)
 
 
 def find_gpu(name: str) -> "torch.device":

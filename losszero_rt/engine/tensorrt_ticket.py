@@ -10,9 +10,9 @@ import numpy as np
 from losszero_rt.engine.cuda_slots import CudaSlots
 from losszero_rt.engine.eager_engine import to_objects
 from losszero_rt.engine.gpu_health import Health
+from losszero_rt.engine.overflowing import FrameOverflowError, overflow_in
 from losszero_rt.engine.protocol import Extras
 from losszero_rt.engine.slot import Slot
-from losszero_rt.errors import NotFiniteError
 from losszero_rt.network import DetectedObjects
 from losszero_rt.objects import Objects
 
@@ -51,6 +51,7 @@ class TensorRtTicket:
         self._precision, self._is_checked = precision, is_checked
         self._objects = objects
         self._labels_nhw: np.ndarray | None = None
+        self._fault: FrameOverflowError | None = None
         self._extras = Extras()
         self._infer_ms = 0.0
 
@@ -58,7 +59,8 @@ class TensorRtTicket:
         """Wait, then return the labels, uint8 (n, h, w), owned by the caller.
 
         Raises:
-            NotFiniteError: If the values that they are made of overflowed, and that is checked.
+            FrameOverflowError: If the values behind the labels of a frame overflowed, and that is
+                checked.
             ModelError: If CUDA failed.
         """
         if self._slot is not None:
@@ -67,10 +69,17 @@ class TensorRtTicket:
                 found = self._slots.fetch(slot, num_frames=self._num_frames, watched=self._watched)
                 # Behind the labels in the stream of the computation, so they are there as well.
                 objects = self._to_host()
-            if self._is_checked and not found.is_finite:
-                raise NotFiniteError("the tensorrt engine", precision=self._precision)
             self._labels_nhw, self._infer_ms = found.labels_Nhw, found.spent_ms
+            if self._is_checked:
+                self._fault = overflow_in(
+                    found.labels_Nhw,
+                    finite_n=found.finite_n,
+                    what="the tensorrt engine",
+                    precision=self._precision,
+                )
             self._extras = Extras(cams_NHW=found.cams_Nhw, objects=objects)
+        if self._fault is not None:
+            raise self._fault
         assert self._labels_nhw is not None, "the first result() raised"
         return self._labels_nhw
 

@@ -148,14 +148,6 @@ class Admission:
         self._due_s = (frame.time_s if behind else self._due_s) + self._period_s
         return frame
 
-    def ready(self, items: Iterable[StreamItem], *, admitted_at_s: float) -> Iterator[StreamItem]:
-        """Yield items whose labels are there, frames that are late exchanged for lost ones."""
-        for item in items:
-            if isinstance(item, Frame):
-                yield self.judge_ready(item, admitted_at_s=admitted_at_s)
-            else:
-                yield item
-
     def judge_ready(self, frame: Frame, *, admitted_at_s: float) -> Frame | LostFrame:
         """Return a frame whose labels are there, or the lost one that takes its place.
 

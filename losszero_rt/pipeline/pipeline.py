@@ -201,19 +201,17 @@ class Pipeline:
         painter: PicturePainter | None,
         outlets: list[Outlet],
     ) -> None:
-        labels_NHW = self._overflows.labels_of(batch)
+        labels_NHW, lost = self._overflows.labels_of(batch)
         if self._permits is not None and batch.ticket is not None:
             self._permits.give()
         shared_ms: StageTimes = {"preprocess": batch.preprocess_ms, "infer": 0.0}
         if batch.ticket is not None:
             shared_ms["infer"] = batch.ticket.infer_ms / len(batch.frames)
-        row, has_labels = 0, labels_NHW is not None
-        for item in settled(batch, has_labels=has_labels, admission=self._admission):
+        for item, row in settled(batch, lost=lost, admission=self._admission):
             if isinstance(item, Frame):
                 assert labels_NHW is not None, "frames without labels were exchanged"
                 labels_HW = batch.placements[row].crop(labels_NHW[row], input_size=self._input_size)
                 objects, cam_hw = self._extras(batch, row)
-                row += 1
                 stage_ms: StageTimes = {"decode": item.decode_ms, **shared_ms}
                 self._show(item, labels_HW, objects, cam_hw, stage_ms, sink, painter, outlets)
                 if self._admission is not None:

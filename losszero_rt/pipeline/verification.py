@@ -20,7 +20,7 @@ from losszero_rt.engine import (
     open_engine,
     open_model,
 )
-from losszero_rt.engine.openvino_graphs import holds, proved_precisions
+from losszero_rt.engine.openvino_graphs import holds, int8_floats, proved_precisions
 from losszero_rt.errors import LossZeroError, ModelError, clean_text
 from losszero_rt.network.mask_rcnn_split import is_split
 from losszero_rt.ride import Ride, RideSpec
@@ -185,9 +185,11 @@ def _agreement_check(bundle: Bundle, engine: str) -> Check:
         return Check(what=what, found=f"not compared with the network here: {why}", tried=False)
     nights = [_drawn(bundle, seed=seed) for seed in range(NUM_NIGHTS)]
     try:
-        asked = proved_precisions(bundle) if engine == "openvino" else ("auto",)
         _, truth = _labels_of(bundle, "eager", nights, precision="fp32")
-        found = [_labels_of(bundle, engine, nights, precision=precision) for precision in asked]
+        found = [
+            _labels_of(bundle, engine, nights, precision=precision, floats=floats)
+            for precision, floats in _arithmetics(bundle, engine)
+        ]
     except LossZeroError as error:
         return Check(what=what, fault=str(error))
     blank = bundle.network_spec.background_id
@@ -206,11 +208,26 @@ def _agreement_check(bundle: Bundle, engine: str) -> Check:
     return Check(what=what, fault=f"{told}, at least {least} should be")
 
 
+def _arithmetics(bundle: Bundle, engine: str) -> list[tuple[Precision, Precision]]:
+    """Return every precision that is to be tried, with what int8 leaves in floats."""
+    if engine != "openvino":
+        return [("auto", "auto")]
+    proved = proved_precisions(bundle)
+    plain: list[tuple[Precision, Precision]] = [(p, "auto") for p in proved if p != "int8"]
+    floats = int8_floats(bundle) if "int8" in proved else ()
+    return plain + [("int8", name) for name in floats]
+
+
 def _labels_of(
-    model: Model, name: str, inputs: list[np.ndarray], *, precision: Precision
+    model: Model,
+    name: str,
+    inputs: list[np.ndarray],
+    *,
+    precision: Precision,
+    floats: Precision = "auto",
 ) -> tuple[str, np.ndarray]:
     """Return the arithmetic that ran, and the uint8 labels (N, H, W)."""
-    options = EngineOptions(precision=precision, any_batch=True)
+    options = EngineOptions(precision=precision, any_batch=True, int8_floats=floats)
     engine = open_engine(model, name=name, options=options)
     try:
         labels = [engine.submit(pixels_1HWC).result().copy() for pixels_1HWC in inputs]

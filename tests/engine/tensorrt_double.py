@@ -85,7 +85,8 @@ class Compiled(nn.Module):
 @cache
 def engine_bytes(batch: int, *, num_engines: int = 1, cams: bool = False) -> bytes:
     """A program as ``torch_tensorrt.save`` writes it."""
-    example = torch.zeros(batch, *SIZE, 3, dtype=torch.uint8)
+    # No engine takes uint8.
+    example = torch.zeros(batch, *SIZE, 3, dtype=torch.float16)
     graph = Compiled(num_engines=num_engines, cams=cams).eval()
     program = torch.export.export(graph, (example,))
     file = io.BytesIO()

@@ -9,6 +9,7 @@ import torch
 
 from losszero_rt.engine.cuda_slots import CudaSlots
 from losszero_rt.engine.slot import Slot
+from losszero_rt.errors import NotFiniteError
 from losszero_rt.frame import Planes
 from losszero_rt.preprocess import InputSpec
 from tests.engine.simulated_gpu import (
@@ -174,3 +175,19 @@ def test_a_forgotten_wait_would_be_seen(
             found, wanted = run_through(new_slots(), num=20)
         num_wrong += not np.array_equal(np.stack(found), np.stack(wanted))
     assert num_wrong > len(SEEDS) // 2
+
+
+def test_a_slot_is_free_again_where_the_network_overflows(gpu: SimulatedGpu) -> None:
+    slots = new_slots(num_slots=2)
+    network = slots._network
+
+    def overflow(_: torch.Tensor) -> None:
+        raise NotFiniteError("the compiled trunk part", precision="fp16")
+
+    slots._network = overflow  # type: ignore[assignment]
+    for number in range(5):
+        with pytest.raises(NotFiniteError):
+            slots.send(draw(number))
+    slots._network = network
+    found, wanted = run_through(slots, num=4)
+    assert all(np.array_equal(*pair) for pair in zip(found, wanted, strict=True))

@@ -13,8 +13,9 @@ from losszero_rt.bundle import WEIGHTS_NAME, Bundle, seal
 from losszero_rt.engine import EngineOptions
 from losszero_rt.engine import torch_facts as torch_facts_module
 from losszero_rt.engine.eager_engine import EagerEngine
+from losszero_rt.engine.overflowing import FrameOverflowError
 from losszero_rt.engine.torch_facts import torch_facts
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import ModelError, NotFiniteError
 from tests.bundles import draw_inputs
 from tests.engine.promises import EnginePromises
 
@@ -104,3 +105,28 @@ def test_truncated_safetensors_with_a_true_digest_are_refused(
     (tmp_path / WEIGHTS_NAME).write_bytes(bundle.read(WEIGHTS_NAME)[:1000])
     with pytest.raises(ModelError, match="is not safetensors"):
         EagerEngine(seal(replace(bundle, path=tmp_path)), options=EngineOptions())
+
+
+def test_frames_that_overflow_are_told_apart(bundle: Bundle) -> None:
+    engine = EagerEngine(bundle, options=EngineOptions(batch=3))
+    inputs_NHWC = draw_inputs(3)
+    truth_NHW = engine.submit(inputs_NHWC).result()
+    inner = engine._network
+    assert inner is not None
+
+    class Spoiled(torch.nn.Module):
+        def forward(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
+            assert inner is not None
+            logits_NCHW: torch.Tensor = inner(pixels_NCHW)
+            logits_NCHW[len(pixels_NCHW) // 2, 0, 0, 0] = torch.inf
+            return logits_NCHW
+
+    engine._network = Spoiled()
+    ticket = engine.submit(inputs_NHWC)
+    for _ in range(2):
+        with pytest.raises(FrameOverflowError, match="the network overflows in fp32") as caught:
+            ticket.result()
+        assert caught.value.rows == {1}
+        assert (caught.value.labels_nhw[[0, 2]] == truth_NHW[[0, 2]]).all()
+    with pytest.raises(NotFiniteError):
+        engine.logits(inputs_NHWC)

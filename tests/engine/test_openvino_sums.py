@@ -19,6 +19,7 @@ from losszero_rt.engine.openvino_facts import (
 )
 from losszero_rt.engine.openvino_graphs import offered_precisions, read_graph
 from losszero_rt.engine.openvino_sums import LOGITS, SUMS, add_sums
+from losszero_rt.engine.overflowing import FrameOverflowError
 from losszero_rt.engine.protocol import Precision
 from losszero_rt.errors import ModelError
 from losszero_rt.ride import Ride, RideSpec
@@ -103,9 +104,11 @@ def test_only_frames_that_were_submitted_are_looked_at(bundle: Bundle, tmp_path:
     inputs_NHWC = draw_inputs(3)
     assert engine.submit(inputs_NHWC[:2]).result().shape == (2, *SIZE)
     inputs_NHWC[1] = 0
-    with pytest.raises(ModelError, match="not finite"):
+    with pytest.raises(FrameOverflowError, match="not finite") as caught:
         engine.submit(inputs_NHWC).result()
     engine.close()
+    assert caught.value.rows == {1}
+    assert caught.value.labels_nhw.shape == (3, *SIZE)
 
 
 def test_maps_are_those_of_before(bundle: Bundle) -> None:

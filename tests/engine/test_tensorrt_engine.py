@@ -252,7 +252,19 @@ def test_loading_gives_a_network_without_guards() -> None:
     network = load_engine(engine_bytes(1), device=torch.device("cpu"))
     labels_NHW = network(torch.from_numpy(draw_inputs(1)))
     assert labels_NHW.dtype == torch.int32
-    assert not list(network.named_children())
+    assert not list(network.program.named_children())
+
+
+def test_engines_are_given_what_they_take() -> None:
+    """Their runtime knows no uint8, and halves hold every level exactly."""
+    network = load_engine(engine_bytes(1), device=torch.device("cpu"))
+    given: list[torch.Tensor] = []
+    network.program.register_forward_pre_hook(lambda _, arguments: given.append(*arguments))
+    levels = torch.arange(256, dtype=torch.uint8).repeat(SIZE[0] * SIZE[1] * 3 // 256)
+    pixels_1HWC = levels.reshape(1, *SIZE, 3)
+    network(pixels_1HWC)
+    assert [one.dtype for one in given] == [network.dtype] == [torch.float16]
+    assert torch.equal(given[0].to(torch.uint8), pixels_1HWC)
 
 
 def test_a_library_that_does_not_import_names_the_way_without(

@@ -21,9 +21,10 @@ from losszero_rt.engine.building import build_engine
 from losszero_rt.engine.cuda_slots import Fetched
 from losszero_rt.engine.eager_engine import EagerEngine, load_bundle_network
 from losszero_rt.engine.engine_files import engine_files, head_files
+from losszero_rt.engine.engine_program import EngineProgram
 from losszero_rt.engine.engine_trust import record_trust
 from losszero_rt.engine.tensorrt_engine import TensorRtEngine, why_not
-from losszero_rt.errors import ModelError
+from losszero_rt.errors import ModelError, NotFiniteError
 from losszero_rt.network.mask_rcnn_split import HEADS, num_regions
 from tests.engine.tensorrt_double import FACTS, HERE, VERSIONS
 from tests.engine.test_eager_objects import SPEC, pixels, write_object_checkpoint
@@ -49,7 +50,12 @@ class SlotsAtOnce:
 
     def fetch(self, slot: torch.Tensor, *, num_frames: int, watched: bool = False) -> Fetched:
         labels_NHW = slot[:num_frames].to(torch.uint8).numpy()
-        return Fetched(labels_Nhw=labels_NHW, cams_Nhw=None, is_finite=True, spent_ms=1.0)
+        return Fetched(
+            labels_Nhw=labels_NHW,
+            cams_Nhw=None,
+            finite_n=np.ones(len(labels_NHW), bool),
+            spent_ms=1.0,
+        )
 
     def close(self) -> None:
         """Nothing is under way."""
@@ -95,7 +101,7 @@ def with_engines(bare: Bundle, **facts: dict[str, object]) -> Bundle:
     return found
 
 
-def stand_in(bare: Bundle, content: bytes, *, device: torch.device) -> nn.Module:
+def stand_in(bare: Bundle, content: bytes, *, device: torch.device) -> EngineProgram:
     """What an engine computes, for exactly as many frames or regions as it was built for."""
     network, role = load_bundle_network(bare), content.decode()
     if role in HEADS:
@@ -112,10 +118,10 @@ def stand_in(bare: Bundle, content: bytes, *, device: torch.device) -> nn.Module
 
     def check(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         assert len(given[0]) == ROLES[role], role
-        assert given[0].dtype == (torch.float32 if role in HEADS else torch.uint8)
+        assert given[0].dtype == torch.float32
 
     module.register_forward_pre_hook(check)
-    return module.eval()
+    return EngineProgram(module.eval(), dtype=torch.float32)
 
 
 def opened(bundle: Bundle, **options: object) -> TensorRtEngine:
@@ -213,3 +219,18 @@ def test_closing_releases_the_engines_of_all_parts(bundle: Bundle) -> None:
 def test_a_single_engine_cannot_be_built_of_parts(bundle: Bundle) -> None:
     with pytest.raises(ModelError, match=r"--build for a mask-rcnn.*--engine tensorrt --batch 2"):
         build_engine(bundle, options=EngineOptions(batch=BATCH), say=pytest.fail)
+
+
+def test_what_overflows_between_the_parts_is_told_where_labels_are_read(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = opened(bundle)
+    assert engine.objects is not None
+
+    def overflow(_: torch.Tensor) -> None:
+        raise NotFiniteError("the compiled trunk part", precision="fp16")
+
+    monkeypatch.setattr(engine._slots, "network", overflow)
+    ticket = engine.submit(pixels(1))
+    with pytest.raises(NotFiniteError, match="trunk part overflows in fp16"):
+        ticket.result()

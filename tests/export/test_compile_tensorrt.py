@@ -81,7 +81,8 @@ def test_what_was_built_as_asked_is_written(
     facts = build(request)
     assert (facts.precision_found, facts.num_layers, facts.gpu) == ("fp16", 3, "Test GPU")
     assert Path(request.out).read_bytes() == b"engine"
-    assert (tmp_path / "cache" / "tensorrt" / "timing.bin").read_bytes() == b"timings"
+    (kept,) = (tmp_path / "cache" / "tensorrt").glob("timing-*.bin")
+    assert kept.read_bytes() == b"timings"
 
 
 @pytest.mark.parametrize("layers", [[FLOAT] * 3, [HALF] * 40 + [FLOAT]])
@@ -119,15 +120,17 @@ def test_timings_are_kept_whole_or_not_at_all(
     folders = [tmp_path / name for name in ("one", "other")]
     for folder in folders:
         folder.mkdir()
-    kept = tmp_path / "cache" / "tensorrt" / "timing.bin"
-    with lent_timings(folders[0]) as lent:
+    with lent_timings(folders[0], place="A 11.1") as lent:
         assert not lent.exists()
         lent.write_bytes(b"good")
-    with suppress(KeyboardInterrupt), lent_timings(folders[1]) as lent:
+    with suppress(KeyboardInterrupt), lent_timings(folders[1], place="A 11.1") as lent:
         assert lent.read_bytes() == b"good"
         lent.write_bytes(b"ha")
         raise KeyboardInterrupt
+    (kept,) = (tmp_path / "cache" / "tensorrt").iterdir()
     assert kept.read_bytes() == b"good"
+    with lent_timings(folders[1], place="B 11.1") as lent:
+        assert lent.read_bytes() != b"good"
 
 
 def test_the_gpu_that_is_built_for_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def engine_that_says(threshold: int, *, batch: int) -> bytes:
     graph.engine.fill_(threshold)
     file = io.BytesIO()
     torch.export.save(
-        torch.export.export(graph, (torch.zeros(batch, *SIZE, 3, dtype=torch.uint8),)), file
+        torch.export.export(graph, (torch.zeros(batch, *SIZE, 3, dtype=torch.float16),)), file
     )
     return file.getvalue()
 

@@ -69,5 +69,5 @@ def test_without_pictures_rides_are_drawn_and_that_is_said(
 
 
 def test_engines_of_half_have_none_to_measure(config: ExportConfig) -> None:
-    with pytest.raises(UsageError, match=r"--calibration for TensorRT engines in fp16"):
+    with pytest.raises(UsageError, match=r"--calibration with --engine tensorrt --precision auto"):
         replace(config, calibration=config.labelled)

@@ -6,6 +6,7 @@ Needs the wheel of torch-tensorrt, whose dependencies are left away: ``make trt-
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -91,13 +92,13 @@ def test_every_network_becomes_one_engine_and_nothing_falls_back(
 
 
 @pytest.mark.parametrize("family", NETWORKS)
-def test_engines_take_uint8_pictures_and_give_int32_labels_and_half_maps(
+def test_engines_take_half_pictures_and_give_int32_labels_and_half_maps(
     plans: dict[str, Any], family: str
 ) -> None:
     engine = plans[family]["engines"][0]
     trained = (FAMILIES | PARKING).get(family, FAMILIES["fpn"])
     height, width = trained.input.size
-    assert engine["inputs"] == [["UINT8", [1, height, width, 3]]]
+    assert engine["inputs"] == [["HALF", [1, height, width, 3]]]
     labels, maps = engine["outputs"]
     assert labels == ["INT32", [1, height, width]]
     assert maps == ["HALF", [1, trained.network.num_classes, height // 4, width // 4]]
@@ -148,7 +149,7 @@ LEVELS = ((96, 168), (48, 84), (24, 42), (12, 21), (6, 11))
 NUM_ANCHORS = 3
 PARTS: dict[str, tuple[list[Any], list[list[int]]]] = {
     "trunk": (
-        ["UINT8", [1, *SIZE, 3]],
+        ["HALF", [1, *SIZE, 3]],
         [[1, num, *level] for num in (256, NUM_ANCHORS, 4 * NUM_ANCHORS) for level in LEVELS],
     ),
     "boxes": (["HALF", [128, 256, 7, 7]], [[128, 6], [128, 24]]),
@@ -218,6 +219,27 @@ def test_merged_normalisations_leave_no_scale_layer(plans: dict[str, Any]) -> No
 def test_relu6_would_run_in_float_if_it_were_decomposed(plans: dict[str, Any]) -> None:
     assert computing(plans["hardtanh decomposed"], "FLOAT") > 50
     assert computing(plans["unet"], "FLOAT") == 0
+
+
+def test_all_that_goes_in_and_out_is_of_types_that_the_runtime_knows(
+    plans: dict[str, Any],
+) -> None:
+    """The library's C++ runtime refuses an engine with a tensor of another type."""
+    (wheel,) = WHEELS.glob("torch_tensorrt-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        header = archive.read("torch_tensorrt/include/torch_tensorrt/core/util/trt_util.h").decode()
+    table = header.partition("const nvinfer1::DataType& dtype")[2].partition("default:")[0]
+    known = set(re.findall(r"DataType::k([A-Z0-9]+):", table))
+    assert {"FLOAT", "HALF", "INT32"} <= known
+
+    def types(case: str) -> set[str]:
+        engines = plans[case].get("engines", [])
+        return {type_ for one in engines for type_, _ in (*one["inputs"], *one["outputs"])}
+
+    for case in (*NETWORKS, *(f"mask-rcnn {part}" for part in PARTS), "logits twin"):
+        assert types(case), case
+        assert types(case) <= known, case
+    assert types("uint8 in") - known == {"UINT8"}
 
 
 def test_a_permutation_before_the_cast_breaks_a_rule(plans: dict[str, Any]) -> None:

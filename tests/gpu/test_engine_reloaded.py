@@ -58,7 +58,7 @@ def test_a_loaded_engine_answers_as_it_did_before_it_was_saved(
 
 
 def test_a_loaded_program_is_one_engine_and_nothing_else(shipped: Bundle) -> None:
-    graph: Any = load_engine(shipped.read(NAME), device=torch.device("cuda", 0)).graph
+    graph: Any = load_engine(shipped.read(NAME), device=torch.device("cuda", 0)).program.graph
     called = [node.target for node in graph.nodes if node.op == "call_function"]
     assert sum(str(target) == EXECUTE for target in called) == 1
     assert all(str(t) == EXECUTE or t is operator.getitem for t in called), called

@@ -18,14 +18,23 @@ from losszero_rt.frame import Frame
 from losszero_rt.pipeline.assemble import run_job
 from losszero_rt.pipeline.config import RunConfig
 from losszero_rt.video import EncodeOptions, SourceOptions, VideoSink, VideoSource
+from losszero_rt.video.codec_survey import codec_facts
 from losszero_rt.video.nvdec import Decoding
 from tests.gpu.progress import Quiet
+from tests.needing import need
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(900)]
 
 SIZE = (360, 640)
 NUM_FRAMES = 300
 PSNR_MIN_DB = 35.0
+
+
+@pytest.fixture(scope="module")
+def nvenc() -> None:
+    """Data centre GPUs (A100, H100, H200) decode and cannot encode."""
+    found = codec_facts()["encoders"]["h264_nvenc"]
+    need("" if found == "opens" else f"h264_nvenc {found}", demanded_by="LOSSZERO_REQUIRE_NVENC")
 
 
 def draw_frame(index: int) -> np.ndarray:
@@ -95,6 +104,7 @@ def test_decoding_what_no_gpu_decodes_is_told(tmp_path: Path) -> None:
         run_child("tests.gpu.decode_on_gpu", request, timeout_s=300)
 
 
+@pytest.mark.usefixtures("nvenc")
 def test_tensors_are_encoded_without_leaving_the_gpu(tmp_path: Path) -> None:
     path = tmp_path / "nvenc.mp4"
     torch.zeros(1, device="cuda")
@@ -132,6 +142,7 @@ def check_numbered(path: Path, *, num: int) -> None:
     assert 10 * np.log10(255**2 / np.mean(errors)) >= PSNR_MIN_DB
 
 
+@pytest.mark.usefixtures("nvenc")
 @pytest.mark.parametrize("decode", ["cpu", "nvdec"])
 def test_the_runtime_encodes_on_the_gpu(clip: Path, tmp_path: Path, decode: Decoding) -> None:
     out = tmp_path / "out.mp4"
@@ -155,6 +166,7 @@ def frames_of(source: VideoSource) -> Iterator[Frame]:
     return (item for item in source if isinstance(item, Frame))
 
 
+@pytest.mark.usefixtures("nvenc")
 def test_nothing_is_lost_at_a_quality_of_zero(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     source = VideoSource(clip)

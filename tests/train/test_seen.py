@@ -8,7 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 from losszero_rt.checkpoint import RECORD_NAME, read_checkpoint
-from losszero_rt.data_record import ENCODER_KEY, SEEN_KEY, digests_of, encoder_in, seen_record
+from losszero_rt.data_record import (
+    ENCODER_KEY,
+    OTHERS,
+    SEEN_KEY,
+    digests_of,
+    encoder_in,
+    seen_record,
+    sources_in,
+)
 from losszero_rt.errors import ModelError
 from train import recipes
 from train.__main__ import main
@@ -126,6 +134,27 @@ def test_where_the_encoder_began_goes_with_the_weights(
     assert encoder_in(started.origin) == "imagenet"
     named = [name_of(one) for one in ("none", "/home/me/sam.pth", "./imagenet")]
     assert named == ["none", "sam.pth", "./imagenet"]
+
+
+def test_data_sets_are_known_through_trainings_and_means(
+    config: TrainConfig, data: Data, pictures: list[LabelledPicture], tmp_path: Path
+) -> None:
+    other = replace(data, sources={"comma10k": pictures[:3]})
+    train(config, data=other, out=tmp_path / "first", say=str)
+    first = tmp_path / "first" / "last"
+    assert sources_in(read_checkpoint(first).data) == {"comma10k"}
+    train(config, data=started_from(first, data=data)[1], out=tmp_path / "second", say=str)
+    second = tmp_path / "second" / "last"
+    assert read_checkpoint(second).data["train"] == {"night_ride": 3}
+    assert sources_in(read_checkpoint(second).data) == {"comma10k", "night_ride"}
+    average_checkpoints([first, second], out=tmp_path / "mean", val=pictures[3:])
+    assert sources_in(read_checkpoint(tmp_path / "mean").data) == {"comma10k", "night_ride"}
+    # Records of before name those of their own training, and there may be others.
+    record = json.loads((first / RECORD_NAME).read_text())
+    del record["data"]["sources"]
+    (first / RECORD_NAME).write_text(json.dumps(record))
+    began = started_from(first, data=data)[1].summary()
+    assert sources_in(began) == {"comma10k", "night_ride", OTHERS}
 
 
 def test_a_mean_of_two_origins_has_none(

@@ -50,6 +50,7 @@ class Case:
         profile: Whether the shapes of a dynamic graph are given as a profile.
         precision: What the graph was quantised to, if it was.
         head: Which head of a Mask R-CNN it is, which takes regions in place of pictures.
+        takes: Type of its input, where that is not what the export gives.
     """
 
     make: Callable[[], nn.Module]
@@ -61,6 +62,7 @@ class Case:
     profile: bool = False
     precision: TensorRtPrecision = "fp16"
     head: Part | None = None
+    takes: torch.dtype | None = None
 
 
 def deployed(
@@ -177,8 +179,9 @@ CASES: dict[str, Case] = {
     "normalisation not merged": Case(make=lambda: deployed("fpn", merged=False)),
     "hardtanh decomposed": Case(make=lambda: deployed("unet"), keep_hardtanh=False),
     "permuted before the cast": Case(
-        make=lambda: Broken(deployed("unet-resnet18"), "permute").eval()
+        make=lambda: Broken(deployed("unet-resnet18"), "permute").eval(), takes=torch.uint8
     ),
+    "uint8 in": Case(make=lambda: deployed("fpn"), takes=torch.uint8),
     "uint8 out": Case(
         make=lambda: Broken(deployed("unet-resnet18"), "uint8 out").eval(),
         settings={"require_full_compilation": False},

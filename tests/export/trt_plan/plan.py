@@ -115,6 +115,7 @@ def _exported(case: Case, request: EngineRequest) -> tuple[Any, list[Any]]:
         with exporting(case.precision):
             # Whole networks and trunks take pictures, whatever network they are of.
             example = example_for(request, size=case.size, spec=OBJECTS.network)
+            example = example if case.takes is None else example.to(case.takes)
             program = exported_with(graph, example)
         return program, [example]
     half = torch.zeros(case.batch, *case.size, 3, dtype=torch.float16)
