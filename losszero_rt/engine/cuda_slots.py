@@ -147,7 +147,7 @@ class CudaSlots:
             slot.begun.record(self._copy_in)
             slot.input_device.copy_(slot.input_host, non_blocking=True)
             slot.arrived.record(self._copy_in)
-        return self._go_on(slot, watched, frames=())
+        return self._or_freed(slot, watched, frames=())
 
     def send_planes(self, frames: Sequence[Planes], *, watched: int | None = None) -> Slot:
         """Start a batch of frames that become inputs on the GPU; see :meth:`send`.
@@ -167,7 +167,16 @@ class CudaSlots:
             slot.begun.record(self._copy_in)
             slot.planes.upload()
             slot.arrived.record(self._copy_in)
-        return self._go_on(slot, watched, frames=frames)
+        return self._or_freed(slot, watched, frames=frames)
+
+    def _or_freed(self, slot: Slot, watched: int | None, *, frames: Sequence[Planes]) -> Slot:
+        """Go on; where a network in parts overflows between them nothing of the batch does."""
+        try:
+            return self._go_on(slot, watched, frames=frames)
+        except NotFiniteError:
+            self._compute.synchronize()
+            self._free.append(slot)
+            raise
 
     def _go_on(self, slot: Slot, watched: int | None, *, frames: Sequence[Planes]) -> Slot:
         """Compute what has arrived, or will have, and send the results back."""
@@ -176,13 +185,7 @@ class CudaSlots:
         with torch.cuda.stream(self._compute), torch.inference_mode():
             self._compute.wait_event(slot.arrived)
             self._convert(slot, frames)
-            try:
-                labels_Nhw, cams_NChw = self._network(slot.input_device)
-            except NotFiniteError:
-                # Between the parts of a network: nothing of this batch goes on.
-                self._compute.synchronize()
-                self._free.append(slot)
-                raise
+            labels_Nhw, cams_NChw = self._network(slot.input_device)
             # To uint8 here: the compiler cannot end in it, and a quarter of the bytes go back.
             slot.labels_device.copy_(labels_Nhw)
             if cams_NChw is not None:
