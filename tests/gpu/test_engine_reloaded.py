@@ -41,7 +41,8 @@ def test_a_loaded_engine_answers_as_it_did_before_it_was_saved(
 ) -> None:
     import torch_tensorrt
 
-    inputs_NHWC = torch.from_numpy(ride_inputs(bare, num=3)).cuda()
+    # As engines take them, before they are loaded again.
+    inputs_NHWC = torch.from_numpy(ride_inputs(bare, num=3)).cuda().half()
     before: list[torch.Tensor] = []
     save, out = torch_tensorrt.save, tmp_path / NAME
 
