@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from losszero_rt.bundle import parity_rules as rules
 from losszero_rt.bundle.contents import check_contents
 from losszero_rt.bundle.file_record import FileRecord
 from losszero_rt.bundle.keys import check_keys
@@ -20,13 +21,6 @@ from losszero_rt.bundle.model_fields import (
     read_classes,
     read_input,
     read_size,
-)
-from losszero_rt.bundle.parity_rules import (
-    GATE,
-    binding_fault,
-    fault_of,
-    form_fault,
-    weights_fault_of,
 )
 from losszero_rt.bundle.sidecar import (
     digest_of,
@@ -148,7 +142,7 @@ class Bundle:
         else:
             # What it was compared with is in here too, and may be run instead of it.
             digests["weights_sha256"] = weights
-        return {"gate": GATE, **digests, "model": model}
+        return {"gate": rules.GATE, **digests, "model": model}
 
     def parity_record(self, engine: str) -> Mapping[str, Any]:
         """Return what export found of one compiled engine; nothing where that is of another one."""
@@ -160,13 +154,13 @@ class Bundle:
         if not self.parity.get(engine, {}).get("precisions"):
             return "no parity record for this graph"
         try:
-            record = self.parity[engine]
-            return self._binding_fault(engine) or fault_of(record, scores=self.scores)
+            own = self.parity[engine]
+            return self._binding_fault(engine) or rules.fault_of(own, scores=self.scores)
         except (AttributeError, KeyError, TypeError, ValueError):
             return "parity record that cannot be understood"
 
     def _binding_fault(self, engine: str) -> str:
-        return binding_fault(self.parity.get(engine, {}), head=self.parity_head(engine))
+        return rules.binding_fault(self.parity.get(engine, {}), head=self.parity_head(engine))
 
     @property
     def weights_fault(self) -> str:
@@ -174,8 +168,8 @@ class Bundle:
         if WEIGHTS not in self.parity:
             return ""
         try:
-            record = self.parity[WEIGHTS]
-            return self._binding_fault(WEIGHTS) or weights_fault_of(record, scores=self.scores)
+            own = self.parity[WEIGHTS]
+            return self._binding_fault(WEIGHTS) or rules.weights_fault_of(own, scores=self.scores)
         except (AttributeError, KeyError, TypeError, ValueError):
             return "parity record that cannot be understood"
 
@@ -265,7 +259,7 @@ class Bundle:
 
 
 def _with_parity(bundle: Bundle, parity: dict[str, Any]) -> Bundle:
-    if fault := form_fault(parity):
+    if fault := rules.form_fault(parity):
         form = "an object for every engine, and in it one for every precision"
         raise _refused(bundle.path / PARITY_NAME, fault, accepted=form)
     return replace(bundle, parity=parity)
